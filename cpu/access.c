@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "access.h"
+#include "block.h"
+
+/* Keys are tag + page number, and 0 must be no key. */
+#define TAG_SHIFT 20
+
+void access_use_memory(struct cpu *c, struct memory *memory)
+{
+    c->memory = memory;
+    c->tag = (memory->tag + 1) << TAG_SHIFT;
+}
+
+static void memory_fault(struct cpu *c, uint32_t address, uint32_t error)
+{
+    c->stop = STOP_EXCEPTION;
+    c->exception = (struct cpu_exception){.number = DENALI_EXC_MEMORY, .error = error, .address = address};
+}
+
+static uint32_t bytes_in_page(uint32_t address, unsigned bytes)
+{
+    uint32_t room = PAGE_SIZE - (address & PAGE_MASK);
+    return bytes < room ? bytes : room;
+}
+
+static void entry_fill(struct cpu *c, uint32_t address, struct page *page, bool writable)
+{
+    struct tlb_entry *entry = tlb_entry(c, address);
+    uint64_t key = tlb_key(c, address);
+
+    entry->page = page;
+    entry->offset = (uintptr_t)page->bytes - (address & ~PAGE_MASK);
+    entry->read_key = key;
+    entry->write_key = writable ? key : 0;
+}
+
+struct page *fetch_page(struct cpu *c, uint32_t address)
+{
+    struct tlb_entry *entry = tlb_entry(c, address);
+
+    if (entry->read_key == tlb_key(c, address))
+        return entry->page;
+    struct page *page = c->memory->ops->read(c->memory, address >> PAGE_SHIFT);
+    if (page)
+        entry_fill(c, address, page, false);
+    return page;
+}
+
+uint64_t load_slow(struct cpu *c, uint32_t address, unsigned bytes)
+{
+    uint8_t buffer[8] = {0};
+
+    for (unsigned done = 0; done < bytes;) {
+        uint32_t part = bytes_in_page(address + done, bytes - done);
+        struct page *page = fetch_page(c, address + done);
+        if (!page) {
+            memory_fault(c, address + done, 0);
+            return LOAD_FAILED;
+        }
+        memcpy(buffer + done, page->bytes + ((address + done) & PAGE_MASK), part);
+        done += part;
+    }
+    return bytes_get(buffer, bytes);
+}
+
+/* Stores to these registers can make an interrupt deliverable. */
+static bool touches_interrupt_registers(uint32_t address, uint32_t length)
+{
+    return address < DENALI_REG_IRQ_HANDLER + 4 && address + length > DENALI_REG_IRQ_ENABLED;
+}
+
+/* Where to write these bytes of one page, or NULL. A store that could change decoded code or the interrupt registers
+ * is refused with STOP_RETRY unless its instruction runs alone. */
+static uint8_t *writable(struct cpu *c, uint32_t address, uint32_t length)
+{
+    uint32_t number = address >> PAGE_SHIFT, offset = address & PAGE_MASK;
+    struct memory *memory = c->memory;
+    struct page *old = memory->ops->read(memory, number);
+
+    if (!old) {
+        memory_fault(c, address, DENALI_FAULT_WRITE);
+        return NULL;
+    }
+    bool to_interrupts = number == 0 && touches_interrupt_registers(address, length);
+    if (!c->alone && (to_interrupts || (old->code && code_covers(old->code, offset, length)))) {
+        c->stop = STOP_RETRY;
+        return NULL;
+    }
+    struct page *page = memory->ops->write(memory, number);
+    access_use_memory(c, memory);
+    if (!page) {
+        c->stop = STOP_EXHAUSTED;
+        return NULL;
+    }
+    /* A copy takes the place of a page with code: what runs may be just that code. */
+    if (page != old && old->code && !c->alone) {
+        c->stop = STOP_RETRY;
+        return NULL;
+    }
+    code_written(page, offset, length);
+    if (to_interrupts)
+        c->check = true;
+    entry_fill(c, address, page, number != 0 && !page->code);
+    return page->bytes + offset;
+}
+
+bool store_slow(struct cpu *c, uint32_t address, uint32_t value, unsigned bytes)
+{
+    uint32_t first = bytes_in_page(address, bytes);
+    uint8_t *low = writable(c, address, first);
+    uint8_t *high = low && first < bytes ? writable(c, address + first, bytes - first) : NULL;
+
+    if (!low || (first < bytes && !high))
+        return false;
+    bytes_put(low, value, first);
+    if (high)
+        bytes_put(high, value >> (8 * first), bytes - first);
+    return true;
+}
+
+uint8_t *modify_slow(struct cpu *c, uint32_t address, unsigned bytes)
+{
+    uint32_t first = bytes_in_page(address, bytes);
+    uint8_t *low = writable(c, address, first);
+
+    if (!low || first == bytes)
+        return low;
+    const uint8_t *high = writable(c, address + first, bytes - first);
+    if (!high)
+        return NULL;
+    memcpy(c->bounce, low, first);
+    memcpy(c->bounce + first, high, bytes - first);
+    c->bounce_address = address;
+    return c->bounce;
+}
+
+/* Both pages have just been made writable, so neither can fail now. */
+void modify_end_slow(struct cpu *c, unsigned bytes)
+{
+    uint32_t first = bytes_in_page(c->bounce_address, bytes);
+
+    memcpy(writable(c, c->bounce_address, first), c->bounce, first);
+    memcpy(writable(c, c->bounce_address + first, bytes - first), c->bounce + first, bytes - first);
+}
+
+void access_protect(struct cpu *c, const struct page *page)
+{
+    for (size_t i = 0; i < TLB_ENTRIES; i++)
+        if (c->tlb[i].page == page)
+            c->tlb[i].write_key = 0;
+}
+
+uint32_t register_read(struct cpu *c, uint32_t offset)
+{
+    return bytes_get(c->memory->ops->read(c->memory, 0)->bytes + offset, 4);
+}
+
+bool register_write(struct cpu *c, uint32_t offset, uint32_t value)
+{
+    struct page *page = c->memory->ops->write(c->memory, 0);
+
+    access_use_memory(c, c->memory);
+    if (!page) {
+        c->stop = STOP_EXHAUSTED;
+        return false;
+    }
+    bytes_put(page->bytes + offset, value, 4);
+    return true;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Guest memory, as operations reach it. The fast path of a load or store is one TLB compare and one addition; a page
+ * crossing, a page seen for the first time, a page with decoded code in it, the virtual register page on a store, and
+ * faults take the slow path in access.c.
+ *
+ * On failure an access sets cpu.stop (and cpu.exception); the operation then returns op_stop(). Nothing has been
+ * written, and nothing else may have been changed by the operation before.
+ */
+#pragma once
+#include <string.h>
+
+#include "core.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "guest words are accessed as host words");
+
+#define LOAD_FAILED (UINT64_C(1) << 63)
+
+/* The value in the low bits, or LOAD_FAILED. */
+uint64_t load_slow(struct cpu *, uint32_t address, unsigned bytes);
+bool store_slow(struct cpu *, uint32_t address, uint32_t value, unsigned bytes);
+uint8_t *modify_slow(struct cpu *, uint32_t address, unsigned bytes);
+void modify_end_slow(struct cpu *, unsigned bytes);
+
+/* The page to execute from, or NULL if the address is not accessible. */
+struct page *fetch_page(struct cpu *, uint32_t address);
+/* Bring memory's tag up to date: in cpu_run(), and after its operations may have changed it. */
+void access_use_memory(struct cpu *, struct memory *);
+/* A page has got its first decoded block: stores to it must ask from now on. */
+void access_protect(struct cpu *, const struct page *);
+
+/* Virtual registers: 32-bit words of page 0, which is always accessible. A write fails only for want of a frame. */
+uint32_t register_read(struct cpu *, uint32_t offset);
+bool register_write(struct cpu *, uint32_t offset, uint32_t value);
+
+INLINE uint64_t tlb_key(const struct cpu *c, uint32_t address)
+{
+    return c->tag + (address >> PAGE_SHIFT);
+}
+
+INLINE struct tlb_entry *tlb_entry(struct cpu *c, uint32_t address)
+{
+    return &c->tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
+}
+
+INLINE uint32_t bytes_get(const uint8_t *from, unsigned bytes)
+{
+    uint32_t value = 0;
+    memcpy(&value, from, bytes);
+    return value;
+}
+
+INLINE void bytes_put(uint8_t *to, uint32_t value, unsigned bytes)
+{
+    memcpy(to, &value, bytes);
+}
+
+/* Loads and stores look the first byte's page up and compare the last byte's key: equal only within one page. */
+INLINE uint64_t load(struct cpu *c, uint32_t address, unsigned bytes)
+{
+    struct tlb_entry *entry = tlb_entry(c, address);
+    if (likely(entry->read_key == tlb_key(c, address + (bytes - 1))))
+        return bytes_get((const uint8_t *)(entry->offset + address), bytes);
+    return load_slow(c, address, bytes);
+}
+
+INLINE bool store(struct cpu *c, uint32_t address, uint32_t value, unsigned bytes)
+{
+    struct tlb_entry *entry = tlb_entry(c, address);
+    if (likely(entry->write_key == tlb_key(c, address + (bytes - 1)))) {
+        bytes_put((uint8_t *)(entry->offset + address), value, bytes);
+        return true;
+    }
+    return store_slow(c, address, value, bytes);
+}
+
+/* For read-modify-write: where the operand is, writable, or NULL. After writing it call modify_end(). */
+INLINE uint8_t *modify_begin(struct cpu *c, uint32_t address, unsigned bytes)
+{
+    struct tlb_entry *entry = tlb_entry(c, address);
+    if (likely(entry->write_key == tlb_key(c, address + (bytes - 1))))
+        return (uint8_t *)(entry->offset + address);
+    return modify_slow(c, address, bytes);
+}
+
+INLINE void modify_end(struct cpu *c, const uint8_t *operand, unsigned bytes)
+{
+    if (unlikely(operand == c->bounce))
+        modify_end_slow(c, bytes);
+}
+
+INLINE uint32_t slot_get(struct cpu *c, unsigned slot, unsigned bits)
+{
+    return bytes_get((const uint8_t *)c->slots + slot, bits / 8);
+}
+
+INLINE void slot_put(struct cpu *c, unsigned slot, uint32_t value, unsigned bits)
+{
+    bytes_put((uint8_t *)c->slots + slot, value, bits / 8);
+}
+
+/* The effective address of an operation's memory operand. */
+INLINE uint32_t address_of(struct cpu *c, const struct op *op)
+{
+    return *cpu_slot(c, op->base) + (*cpu_slot(c, op->index) << op->scale) + op->displacement;
+}
+
+/* An address at a distance from the operand's. A 16-bit one wraps within 64 KB, before a segment's base is added: that
+ * offset is in the operation before, op_address. */
+INLINE uint32_t address_beyond(struct cpu *c, const struct op *op, uint32_t distance)
+{
+    if (!op->narrow)
+        return address_of(c, op) + distance;
+    uint32_t offset = address_of(c, op - 1);
+    return address_of(c, op) - (offset & 0xFFFF) + ((offset + distance) & 0xFFFF);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the CPU sees of a machine's memory: 4 KB pages, found on demand. The owner (emu/space.c) keeps the
+ * pages; the CPU remembers where they are in its TLB, under the memory's tag, and asks again after the tag
+ * has changed. So whoever replaces, removes or shares out a page gives the memory a new tag.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "denali.h"
+
+#define PAGE_SIZE ((uint32_t)DENALI_PAGE_SIZE)
+#define PAGE_SHIFT 12
+#define PAGE_MASK (PAGE_SIZE - 1)
+
+struct code; /* decoded blocks of one page: cpu/block.h */
+
+/* One page of physical memory. Machines may share it; then nobody writes it. */
+struct page {
+    uint8_t *bytes;    /* PAGE_SIZE bytes, borrowed from the owner of the page */
+    struct code *code; /* blocks decoded from it, owned by it (code_drop), NULL = none */
+};
+
+struct memory;
+
+struct memory_ops {
+    /* The page to read or execute from, by page number. NULL: not accessible. Never allocates. */
+    struct page *(*read)(struct memory *, uint32_t number);
+    /* The page to write to: private to this memory from now on. May change the memory's tag. NULL: not
+     * accessible; `exhausted` is then set if the host's limit on frames was the reason. */
+    struct page *(*write)(struct memory *, uint32_t number);
+};
+
+struct memory {
+    const struct memory_ops *ops;
+    uint64_t tag;   /* never used before by another memory, nor by this one with other pages; < 2^44 */
+    uint32_t size;  /* bytes accessible from address 0; a multiple of PAGE_SIZE */
+    bool exhausted; /* a write failed for want of a physical frame */
+};

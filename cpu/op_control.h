@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bodies: moves, the stack, jumps, flags, exceptions, and what belongs to the virtual machine.
+ */
+#pragma once
+#include "bodies.h"
+
+WRITE_BODY(MOV)
+{
+    return s;
+}
+
+WRITE_BODY(MOVZX)
+{
+    return s;
+}
+
+WRITE_BODY(MOVSX8)
+{
+    return (uint32_t)sign_extend(s, 8);
+}
+
+WRITE_BODY(MOVSX16)
+{
+    return (uint32_t)sign_extend(s, 16);
+}
+
+WRITE_BODY(LEA)
+{
+    return s;
+}
+
+#define X(name)                                                                                                        \
+    WRITE_BODY(SET##name)                                                                                              \
+    {                                                                                                                  \
+        return condition_holds(c, CONDITION_##name);                                                                   \
+    }                                                                                                                  \
+    MODIFY_BODY(CMOV##name)                                                                                            \
+    {                                                                                                                  \
+        return condition_holds(c, CONDITION_##name) ? s : d;                                                           \
+    }
+CONDITIONS(X)
+#undef X
+
+CUSTOM_BODY(NOP)
+{
+    return true;
+}
+
+/* The stack. */
+READ_BODY(PUSH)
+{
+    return push(c, d, bits);
+}
+
+CUSTOM_BODY(PUSHI)
+{
+    return push(c, op->immediate, bits);
+}
+
+CUSTOM_BODY(POP)
+{
+    uint64_t value = pop(c, bits);
+    if (value & LOAD_FAILED)
+        return false;
+    slot_put(c, op->destination, (uint32_t)value, bits);
+    return true;
+}
+
+CUSTOM_BODY(POPE)
+{
+    if (!memory)
+        return POP(c, op, memory, bits);
+    uint64_t value = load(c, c->slots[ESP], bits / 8);
+    if ((value & LOAD_FAILED) || !store(c, address_of(c, op), (uint32_t)value, bits / 8))
+        return false;
+    c->slots[ESP] += bits / 8;
+    return true;
+}
+
+CUSTOM_BODY(PUSHA)
+{
+    uint32_t top = c->slots[ESP];
+    for (unsigned i = 0; i < CPU_REGISTERS; i++) {
+        top -= bits / 8;
+        if (!store(c, top, c->slots[i], bits / 8))
+            return false;
+    }
+    c->slots[ESP] = top;
+    return true;
+}
+
+CUSTOM_BODY(POPA)
+{
+    uint32_t values[CPU_REGISTERS];
+    for (unsigned i = 0; i < CPU_REGISTERS; i++) {
+        uint64_t value = load(c, c->slots[ESP] + i * (bits / 8), bits / 8);
+        if (value & LOAD_FAILED)
+            return false;
+        values[CPU_REGISTERS - 1 - i] = (uint32_t)value;
+    }
+    for (unsigned i = 0; i < CPU_REGISTERS; i++)
+        if (i != ESP)
+            slot_put(c, i * 4, values[i], bits);
+    c->slots[ESP] += CPU_REGISTERS * (bits / 8);
+    return true;
+}
+
+/* Frames may overlap: after its first store ENTER cannot begin again. So whether it must run alone comes first. */
+INLINE bool enter_may_begin(struct cpu *c, uint32_t top, uint32_t bottom, unsigned size)
+{
+    return (modify_begin(c, top, size) && modify_begin(c, bottom, size)) || c->stop != STOP_RETRY;
+}
+
+/* SDM vol. 2, ENTER: EBP, the frame pointers of the enclosing levels, this frame's; then room for the locals, whose end
+ * must be writable. A fault in the middle leaves what has been pushed. */
+CUSTOM_BODY(ENTER)
+{
+    unsigned size = bits / 8, level = op->displacement & 31;
+    uint32_t top = c->slots[ESP] - size, frame = top, end = top - level * size - op->immediate;
+
+    if (!enter_may_begin(c, top, top - level * size, size) || !store(c, top, c->slots[EBP], size))
+        return false;
+    for (unsigned i = 1; i < level; i++) {
+        uint64_t pointer = load(c, c->slots[EBP] - i * size, size);
+        top -= size;
+        if ((pointer & LOAD_FAILED) || !store(c, top, (uint32_t)pointer, size))
+            return false;
+    }
+    if (level > 0 && !store(c, top - size, frame, size))
+        return false;
+    if (!modify_begin(c, end, size))
+        return false;
+    slot_put(c, EBP * 4, frame, bits);
+    c->slots[ESP] = end;
+    return true;
+}
+
+CUSTOM_BODY(LEAVE)
+{
+    uint64_t value = load(c, c->slots[EBP], bits / 8);
+    if (value & LOAD_FAILED)
+        return false;
+    c->slots[ESP] = c->slots[EBP] + bits / 8;
+    slot_put(c, EBP * 4, (uint32_t)value, bits);
+    return true;
+}
+
+CUSTOM_BODY(BOUND)
+{
+    uint64_t low = load(c, address_of(c, op), bits / 8);
+    uint64_t high = low & LOAD_FAILED ? low : load(c, address_beyond(c, op, bits / 8), bits / 8);
+    if (high & LOAD_FAILED)
+        return false;
+    int64_t index = sign_extend(slot_get(c, op->destination, bits), bits);
+    if (index < sign_extend((uint32_t)low, bits) || index > sign_extend((uint32_t)high, bits))
+        return fault(c, DENALI_EXC_BOUND, 0);
+    return true;
+}
+
+/* Into a block, if the budget is enough for all of it. */
+INLINE const struct op *enter(struct cpu *c, struct block *block)
+{
+    if (unlikely(c->budget < block->instructions)) {
+        c->stop = STOP_LOOKUP;
+        c->unlinked = NULL;
+        return NULL;
+    }
+    c->budget -= block->instructions;
+    c->block = block;
+    return block->ops;
+}
+
+INLINE bool link_holds(struct cpu *c, const struct link *link, uint32_t eip)
+{
+    const struct tlb_entry *entry = tlb_entry(c, eip);
+    return entry->read_key == tlb_key(c, eip) && entry->page->code && entry->page->code->serial == link->serial;
+}
+
+/* To a target that is always the same relative to the block. */
+INLINE const struct op *go(struct cpu *c, struct link *link, uint32_t eip)
+{
+    c->eip = eip;
+    if (likely(link->block && (link->serial == 0 || link_holds(c, link, eip))))
+        return enter(c, link->block);
+    c->stop = STOP_LOOKUP;
+    c->unlinked = link;
+    return NULL;
+}
+
+/* To a target that may be another each time: the link remembers the last one. */
+INLINE const struct op *go_anywhere(struct cpu *c, uint32_t eip)
+{
+    struct link *link = &c->block->links[0];
+    c->eip = eip;
+    if (likely(link->block && link->eip == eip && link_holds(c, link, eip)))
+        return enter(c, link->block);
+    link->varies = true;
+    c->stop = STOP_LOOKUP;
+    c->unlinked = link;
+    return NULL;
+}
+
+INLINE uint32_t jump_target(struct cpu *c, const struct op *op, unsigned bits)
+{
+    return truncate(c->eip + op->immediate, bits);
+}
+
+INLINE const struct op *jump(struct cpu *c, const struct op *op, unsigned bits)
+{
+    return go(c, &c->block->links[0], jump_target(c, op, bits));
+}
+
+INLINE const struct op *jump_if(struct cpu *c, const struct op *op, bool taken, unsigned bits)
+{
+    if (taken)
+        return go(c, &c->block->links[1], jump_target(c, op, bits));
+    return go(c, &c->block->links[0], c->eip + op->displacement);
+}
+
+#define X(name)                                                                                                        \
+    JUMP_BODY(J##name)                                                                                                 \
+    {                                                                                                                  \
+        return jump_if(c, op, condition_holds(c, CONDITION_##name), bits);                                             \
+    }
+CONDITIONS(X)
+#undef X
+
+INLINE uint32_t count_register(struct cpu *c, const struct op *op)
+{
+    return op->narrow ? c->slots[ECX] & 0xFFFF : c->slots[ECX];
+}
+
+INLINE uint32_t count_down(struct cpu *c, const struct op *op)
+{
+    slot_put(c, SLOT_CX, c->slots[ECX] - 1, op->narrow ? 16 : 32);
+    return count_register(c, op);
+}
+
+JUMP_BODY(LOOP)
+{
+    return jump_if(c, op, count_down(c, op) != 0, bits);
+}
+
+JUMP_BODY(LOOPE)
+{
+    return jump_if(c, op, count_down(c, op) != 0 && flag_zf(c), bits);
+}
+
+JUMP_BODY(LOOPNE)
+{
+    return jump_if(c, op, count_down(c, op) != 0 && !flag_zf(c), bits);
+}
+
+JUMP_BODY(JCXZ)
+{
+    return jump_if(c, op, count_register(c, op) == 0, bits);
+}
+
+JUMP_BODY(JMP)
+{
+    return jump(c, op, bits);
+}
+
+JUMP_BODY(JMPE)
+{
+    return go_anywhere(c, d);
+}
+
+JUMP_BODY(CALL)
+{
+    if (unlikely(!push(c, after(c, op), bits)))
+        return op_stop(c, op);
+    return jump(c, op, bits);
+}
+
+JUMP_BODY(CALLE)
+{
+    if (unlikely(!push(c, after(c, op), bits)))
+        return op_stop(c, op);
+    return go_anywhere(c, d);
+}
+
+JUMP_BODY(RET)
+{
+    uint64_t target = pop(c, bits);
+    if (unlikely(target & LOAD_FAILED))
+        return op_stop(c, op);
+    c->slots[ESP] += op->immediate;
+    return go_anywhere(c, (uint32_t)target);
+}
+
+/* Flags. */
+CUSTOM_BODY(CMC)
+{
+    flags_set_cf(c, !flag_cf(c));
+    return true;
+}
+
+CUSTOM_BODY(CLC)
+{
+    flags_set_cf(c, false);
+    return true;
+}
+
+CUSTOM_BODY(STC)
+{
+    flags_set_cf(c, true);
+    return true;
+}
+
+CUSTOM_BODY(CLD)
+{
+    c->control &= ~(uint32_t)FLAG_DF;
+    return true;
+}
+
+CUSTOM_BODY(STD)
+{
+    c->control |= FLAG_DF;
+    return true;
+}
+
+#define FLAGS_IN_AH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF)
+
+CUSTOM_BODY(LAHF)
+{
+    slot_put(c, SLOT_EAX + 1, (flags_status(c) & FLAGS_IN_AH) | FLAG_ONE, 8);
+    return true;
+}
+
+CUSTOM_BODY(SAHF)
+{
+    flags_set_status(c, (flags_status(c) & FLAG_OF) | (slot_get(c, SLOT_EAX + 1, 8) & FLAGS_IN_AH));
+    return true;
+}
+
+INLINE uint32_t eflags_image(struct cpu *c)
+{
+    bool enabled = register_read(c, DENALI_REG_IRQ_ENABLED) != 0;
+    return flags_status(c) | c->control | FLAG_ONE | (enabled ? FLAG_IF : 0);
+}
+
+CUSTOM_BODY(PUSHF)
+{
+    return push(c, eflags_image(c), bits);
+}
+
+/* All of EFLAGS from a popped image; interrupts may now be deliverable. A 16-bit image leaves the upper half. */
+INLINE bool eflags_restore(struct cpu *c, uint32_t image, unsigned bits)
+{
+    if (!register_write(c, DENALI_REG_IRQ_ENABLED, image & FLAG_IF ? 1 : 0))
+        return false;
+    uint32_t kept = bits == 32 ? 0 : c->control & ~UINT32_C(0xFFFF);
+    c->control = (image & FLAGS_CONTROL) | kept;
+    flags_set_status(c, image);
+    c->check = true;
+    return true;
+}
+
+JUMP_BODY(POPF)
+{
+    uint64_t image = load(c, c->slots[ESP], bits / 8);
+    if ((image & LOAD_FAILED) || !eflags_restore(c, (uint32_t)image, bits))
+        return op_stop(c, op);
+    c->slots[ESP] += bits / 8;
+    return op_leave(c, op, STOP_LOOKUP, after(c, op));
+}
+
+/* CS is popped and forgotten: there is no segmentation. */
+JUMP_BODY(IRET)
+{
+    unsigned size = bits / 8;
+    uint64_t eip = load(c, c->slots[ESP], size);
+    uint64_t cs = eip & LOAD_FAILED ? eip : load(c, c->slots[ESP] + size, size);
+    uint64_t image = cs & LOAD_FAILED ? cs : load(c, c->slots[ESP] + 2 * size, size);
+    if ((image & LOAD_FAILED) || !eflags_restore(c, (uint32_t)image, bits))
+        return op_stop(c, op);
+    c->slots[ESP] += 3 * size;
+    return op_leave(c, op, STOP_LOOKUP, (uint32_t)eip);
+}
+
+CUSTOM_BODY(CLI)
+{
+    return register_write(c, DENALI_REG_IRQ_ENABLED, 0);
+}
+
+JUMP_BODY(STI)
+{
+    if (!register_write(c, DENALI_REG_IRQ_ENABLED, 1))
+        return op_stop(c, op);
+    c->check = true;
+    return op_leave(c, op, STOP_LOOKUP, after(c, op));
+}
+
+/* Traps: the exception comes after the instruction. */
+INLINE const struct op *trap(struct cpu *c, const struct op *op, uint32_t number, uint32_t error)
+{
+    fault(c, number, error);
+    return op_leave(c, op, STOP_EXCEPTION, after(c, op));
+}
+
+JUMP_BODY(INT3)
+{
+    return trap(c, op, DENALI_EXC_BREAKPOINT, 0);
+}
+
+JUMP_BODY(INT)
+{
+    return trap(c, op, DENALI_EXC_INT_N, op->immediate & 0xFF);
+}
+
+JUMP_BODY(INTO)
+{
+    if (flag_of(c))
+        return trap(c, op, DENALI_EXC_OVERFLOW, 0);
+    return op_leave(c, op, STOP_LOOKUP, after(c, op));
+}
+
+/* The virtual machine. */
+INLINE bool leave_with(struct cpu *c, enum stop stop)
+{
+    c->stop = stop;
+    return false;
+}
+
+CUSTOM_BODY(HLT)
+{
+    return leave_with(c, STOP_HALT);
+}
+
+CUSTOM_BODY(VIRTUAL)
+{
+    switch (op->immediate) {
+    case DENALI_OP_IDLE:
+        return leave_with(c, STOP_IDLE);
+    case DENALI_OP_TERMINATE:
+        return leave_with(c, STOP_TERMINATE);
+    default:
+        return fault(c, DENALI_EXC_ILLEGAL, 0);
+    }
+}
+
+CUSTOM_BODY(RDTSC)
+{
+    uint64_t before = (uint64_t)(c->start_budget - c->budget) - c->block->instructions + op->number;
+    uint64_t cycles = c->start_cycles + before;
+    c->slots[EAX] = (uint32_t)cycles;
+    c->slots[EDX] = (uint32_t)(cycles >> 32);
+    return true;
+}
+
+/* SDM vol. 2, CPUID. What is announced works, what is not is illegal. */
+enum { CPUID_TSC = 1 << 4, CPUID_CX8 = 1 << 8, CPUID_CMOV = 1 << 15 };
+#define CPUID_FAMILY_6 0x600
+
+INLINE uint32_t four_letters(const char *text)
+{
+    return bytes_get((const uint8_t *)text, 4);
+}
+
+CUSTOM_BODY(CPUID)
+{
+    uint32_t leaf = c->slots[EAX];
+    c->slots[EAX] = c->slots[EBX] = c->slots[ECX] = c->slots[EDX] = 0;
+    if (leaf == 0) {
+        c->slots[EAX] = 1;
+        c->slots[EBX] = four_letters("Dena");
+        c->slots[EDX] = four_letters("liDe");
+        c->slots[ECX] = four_letters("nali");
+    } else if (leaf == 1) {
+        c->slots[EAX] = CPUID_FAMILY_6;
+        c->slots[EDX] = CPUID_TSC | CPUID_CX8 | CPUID_CMOV;
+    }
+    return true;
+}
+
+/* Ports: the kernel performs the operation. */
+INLINE bool port_io(struct cpu *c, const struct op *op, uint32_t port, bool in, unsigned bits)
+{
+    c->io = (struct cpu_io){
+        .port = (uint16_t)port,
+        .bytes = (uint8_t)(bits / 8),
+        .in = in,
+        .length = (uint8_t)op->length,
+        .value = in ? 0 : slot_get(c, SLOT_EAX, bits),
+        .count = 1,
+    };
+    return leave_with(c, STOP_IO);
+}
+
+CUSTOM_BODY(IN)
+{
+    return port_io(c, op, op->immediate & 0xFF, true, bits);
+}
+
+CUSTOM_BODY(OUT)
+{
+    return port_io(c, op, op->immediate & 0xFF, false, bits);
+}
+
+CUSTOM_BODY(IN_DX)
+{
+    return port_io(c, op, c->slots[EDX], true, bits);
+}
+
+CUSTOM_BODY(OUT_DX)
+{
+    return port_io(c, op, c->slots[EDX], false, bits);
+}

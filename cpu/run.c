@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The run loop. Blocks run by themselves, from one to the next, until an operation returns NULL; what is then to be
+ * done stands in cpu.stop. Interrupts, budget and new blocks are dealt with here, between blocks.
+ *
+ * What cannot be done inside a block (a store to code or to the interrupt registers, the last instructions of a budget,
+ * tracing) is done by running one instruction alone, decoded afresh into a scratch block: the same operations, so the
+ * same results. --engine step does only that.
+ */
+#include <assert.h>
+
+#include "bodies.h"
+#include "block.h"
+#include "op_control.h"
+
+/* Operations that are no instructions, and the ways out of a block. */
+
+const struct op *op_leave(struct cpu *c, const struct op *op, enum stop stop, uint32_t eip)
+{
+    c->budget += c->block->instructions - (op->number + 1);
+    c->eip = eip;
+    c->stop = stop;
+    c->unlinked = NULL;
+    return NULL;
+}
+
+const struct op *op_stop(struct cpu *c, const struct op *op)
+{
+    enum stop stop = c->stop;
+    bool done = stop == STOP_IDLE || stop == STOP_HALT || stop == STOP_TERMINATE;
+
+    op_leave(c, op, stop, done ? after(c, op) : here(c, op));
+    if (stop == STOP_RETRY || stop == STOP_EXHAUSTED)
+        c->budget++;
+    return NULL;
+}
+
+const struct op *op_illegal(struct cpu *c, const struct op *op)
+{
+    fault(c, DENALI_EXC_ILLEGAL, 0);
+    return op_stop(c, op);
+}
+
+const struct op *op_too_long(struct cpu *c, const struct op *op)
+{
+    fault(c, DENALI_EXC_PROTECTION, 0);
+    return op_stop(c, op);
+}
+
+/* The address of the operation that follows, whose base register becomes the result. */
+const struct op *op_address(struct cpu *c, const struct op *op)
+{
+    uint32_t address = address_of(c, op);
+    if (op->narrow)
+        address &= 0xFFFF;
+    if (op->immediate != SEGMENT_NONE)
+        address += register_read(c, op->immediate == SEGMENT_FS ? DENALI_REG_FS_BASE : DENALI_REG_GS_BASE);
+    *cpu_slot(c, SLOT_ADDRESS) = address;
+    NEXT(c, op + 1);
+}
+
+/* The end of a block that does not end by a jump. */
+const struct op *op_end(struct cpu *c, const struct op *op)
+{
+    const struct op *next = go(c, &c->block->links[0], c->eip + op->displacement);
+    if (unlikely(!next))
+        return NULL;
+    NEXT(c, next);
+}
+
+/* Before an instruction that goes on in the next page: are its bytes there still those that were decoded? */
+const struct op *op_check_tail(struct cpu *c, const struct op *op)
+{
+    const struct page *page = fetch_page(c, (c->eip & ~PAGE_MASK) + PAGE_SIZE);
+    if (unlikely(!page || memcmp(page->bytes, c->block->tail, c->block->tail_length) != 0)) {
+        c->stop = STOP_RETRY;
+        return op_stop(c, op);
+    }
+    NEXT(c, op + 1);
+}
+
+static void run_ops(struct cpu *c, const struct op *op)
+{
+    while (op)
+        op = op->run(c, op);
+}
+
+/* Delivery of interrupts and exceptions: one frame of three words. */
+
+static bool crash(struct cpu *c, enum cpu_crash_cause cause, struct cpu_exception exception,
+                  struct cpu_exception first)
+{
+    c->crash = (struct cpu_crash){.cause = cause, .exception = exception, .first = first};
+    return false;
+}
+
+static bool push_frame(struct cpu *c)
+{
+    uint32_t stack = c->slots[ESP];
+    bool pushed = push(c, eflags_image(c), 32) && push(c, DENALI_CS_KERNEL, 32) && push(c, c->eip, 32);
+    if (!pushed)
+        c->slots[ESP] = stack;
+    return pushed;
+}
+
+/* Enter a handler; false: the frame cannot be written. */
+static bool deliver(struct cpu *c, uint32_t handler, struct cpu_exception what)
+{
+    bool was_alone = c->alone;
+
+    c->alone = true;
+    bool delivered = push_frame(c) && register_write(c, DENALI_REG_IRQ_ENABLED, 0);
+    c->alone = was_alone;
+    if (!delivered)
+        return crash(c, CRASH_DOUBLE, c->exception, what);
+    c->eip = handler;
+    c->check = true;
+    return true;
+}
+
+static bool deliver_exception(struct cpu *c, struct cpu_exception exception)
+{
+    uint32_t handler = register_read(c, DENALI_REG_EXC_HANDLER);
+
+    if (handler == 0)
+        return crash(c, CRASH_UNHANDLED, exception, (struct cpu_exception){0});
+    if (!deliver(c, handler, exception))
+        return false;
+    c->counters.exceptions_delivered++;
+    return register_write(c, DENALI_REG_EXC_NUMBER, exception.number) &&
+           register_write(c, DENALI_REG_EXC_ERROR, exception.error) &&
+           register_write(c, DENALI_REG_EXC_ADDRESS, exception.address);
+}
+
+static bool deliver_interrupt(struct cpu *c)
+{
+    c->check = false;
+    uint32_t handler = register_read(c, DENALI_REG_IRQ_HANDLER);
+    if (handler == 0 || !register_read(c, DENALI_REG_IRQ_ENABLED) || !register_read(c, DENALI_REG_IRQ_PENDING))
+        return true;
+    c->counters.interrupts_delivered++;
+    return deliver(c, handler, (struct cpu_exception){.number = CPU_INTERRUPT});
+}
+
+/* Running. */
+
+static void run_alone(struct cpu *c)
+{
+    c->unlinked = NULL;
+    if (!block_decode_alone(c)) {
+        c->stop = STOP_EXCEPTION;
+        c->budget--;
+        return;
+    }
+    c->alone = true;
+    run_ops(c, enter(c, c->scratch));
+    c->alone = false;
+    c->unlinked = NULL;
+}
+
+static void trace(struct cpu *c)
+{
+    struct cpu_state state = {
+        .eip = c->eip, .control = c->control, .flag_result = c->flag_result, .flag_carry = c->flag_carry};
+    memcpy(state.regs, c->slots, sizeof(state.regs));
+    c->trace(c->trace_owner, &state, c->memory);
+}
+
+/* The block at EIP becomes known to the link that was looking for it. */
+static void link_fill(struct link *link, const struct block *from, struct block *to, uint32_t eip)
+{
+    link->block = to;
+    link->serial = from->code == to->code && !link->varies ? 0 : to->code->serial;
+    link->eip = eip;
+}
+
+static void run_block(struct cpu *c)
+{
+    struct link *link = c->unlinked;
+    struct block *block = block_find(c);
+
+    if (!block || c->budget < block->instructions) {
+        run_alone(c);
+        return;
+    }
+    if (link)
+        link_fill(link, c->block, block, c->eip);
+    run_ops(c, enter(c, block));
+}
+
+static void state_load(struct cpu *c, const struct cpu_state *state)
+{
+    memcpy(c->slots, state->regs, sizeof(state->regs));
+    c->eip = state->eip;
+    c->control = state->control;
+    c->flag_result = state->flag_result;
+    c->flag_carry = state->flag_carry;
+}
+
+static void state_store(const struct cpu *c, struct cpu_state *state)
+{
+    memcpy(state->regs, c->slots, sizeof(state->regs));
+    state->eip = c->eip;
+    state->control = c->control;
+    state->flag_result = c->flag_result;
+    state->flag_carry = c->flag_carry;
+}
+
+static bool must_run_alone(const struct cpu *c)
+{
+    return c->engine == CPU_ENGINE_STEP || c->trace || c->stop == STOP_RETRY;
+}
+
+static void run_some(struct cpu *c)
+{
+    if (c->trace)
+        trace(c);
+    if (must_run_alone(c))
+        run_alone(c);
+    else
+        run_block(c);
+}
+
+/* Interrupts that have become deliverable go first, then the budget counts. */
+static bool prepare(struct cpu *c)
+{
+    if (c->counters.blocks_bytes > CODE_LIMIT) {
+        code_drop_all(c);
+        c->unlinked = NULL;
+    }
+    if (c->stop == STOP_EXCEPTION) {
+        c->unlinked = NULL;
+        if (!deliver_exception(c, c->exception))
+            return false;
+    }
+    while (c->check) {
+        c->unlinked = NULL;
+        if (!deliver_interrupt(c))
+            return false;
+    }
+    return true;
+}
+
+static bool concerns_kernel(enum stop stop, enum cpu_exit *reason)
+{
+    switch (stop) {
+    case STOP_IO:
+        *reason = CPU_IO;
+        return true;
+    case STOP_IDLE:
+        *reason = CPU_IDLE;
+        return true;
+    case STOP_HALT:
+        *reason = CPU_HALT;
+        return true;
+    case STOP_TERMINATE:
+        *reason = CPU_TERMINATE;
+        return true;
+    case STOP_EXHAUSTED:
+        *reason = CPU_CRASH;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum cpu_exit run(struct cpu *c)
+{
+    enum cpu_exit reason;
+
+    for (;;) {
+        if (!prepare(c))
+            return CPU_CRASH;
+        if (c->budget == 0)
+            return CPU_BUDGET;
+        run_some(c);
+        if (concerns_kernel(c->stop, &reason))
+            return reason;
+    }
+}
+
+enum cpu_exit cpu_run(struct cpu *c, struct cpu_state *state, struct memory *memory, uint64_t budget, uint64_t cycles,
+                      uint64_t *executed)
+{
+    assert(budget <= INT64_MAX);
+    state_load(c, state);
+    access_use_memory(c, memory);
+    c->budget = c->start_budget = (int64_t)budget;
+    c->start_cycles = cycles;
+    c->check = true;
+    c->stop = STOP_LOOKUP;
+    c->unlinked = NULL;
+    c->crash = (struct cpu_crash){0};
+    enum cpu_exit reason = run(c);
+    state_store(c, state);
+    *executed = (uint64_t)(c->start_budget - c->budget);
+    return reason;
+}
+
+bool cpu_raise(struct cpu *c, struct cpu_state *state, struct memory *memory, struct cpu_exception exception,
+               struct cpu_crash *crash_out)
+{
+    state_load(c, state);
+    access_use_memory(c, memory);
+    bool delivered = deliver_exception(c, exception);
+    state_store(c, state);
+    *crash_out = c->crash;
+    return delivered;
+}
+
+void cpu_io_done(const struct cpu_io *io, struct cpu_state *state, uint32_t value, uint32_t left)
+{
+    state->eip += io->length;
+    if (!io->string) {
+        if (io->in)
+            memcpy(&state->regs[EAX], &value, io->bytes);
+        return;
+    }
+    size_t width = io->narrow ? 2 : 4;
+    uint32_t *pointer = &state->regs[io->in ? EDI : ESI];
+    uint32_t advanced = *pointer + (io->count - left) * io->bytes;
+    memcpy(pointer, &advanced, width);
+    if (io->repeated)
+        memcpy(&state->regs[ECX], &left, width);
+}

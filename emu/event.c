@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A binary heap of pointers; every event knows its position, so moving and cancelling need no search.
+ */
+#include "event.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void event_queue_init(struct event_queue *queue)
+{
+    *queue = (struct event_queue){0};
+}
+
+/* Events still queued are not touched: their owners may be gone. */
+void event_queue_drop(struct event_queue *queue)
+{
+    free(queue->heap);
+    *queue = (struct event_queue){0};
+}
+
+bool event_reserve(struct event_queue *queue, size_t events)
+{
+    if (events <= queue->capacity)
+        return true;
+    if (events > SIZE_MAX / sizeof(*queue->heap))
+        return false;
+    struct event **heap = realloc(queue->heap, events * sizeof(*heap));
+    if (!heap)
+        return false;
+    queue->heap = heap;
+    queue->capacity = events;
+    return true;
+}
+
+static bool event_before(const struct event *a, const struct event *b)
+{
+    if (a->time != b->time)
+        return a->time < b->time;
+    if (a->class != b->class)
+        return a->class < b->class;
+    if (a->source != b->source)
+        return a->source < b->source;
+    return a->sequence < b->sequence;
+}
+
+static void heap_put(struct event_queue *queue, size_t index, struct event *event)
+{
+    queue->heap[index] = event;
+    event->position = index + 1;
+}
+
+/* Put the event where it belongs on the way from `index` to the root. */
+static void heap_rise(struct event_queue *queue, size_t index, struct event *event)
+{
+    while (index > 0) {
+        size_t parent = (index - 1) / 2;
+        if (!event_before(event, queue->heap[parent]))
+            break;
+        heap_put(queue, index, queue->heap[parent]);
+        index = parent;
+    }
+    heap_put(queue, index, event);
+}
+
+/* Put the event where it belongs on the way from `index` to the leaves. */
+static void heap_sink(struct event_queue *queue, size_t index, struct event *event)
+{
+    for (;;) {
+        size_t child = 2 * index + 1;
+        if (child >= queue->count)
+            break;
+        if (child + 1 < queue->count && event_before(queue->heap[child + 1], queue->heap[child]))
+            child++;
+        if (!event_before(queue->heap[child], event))
+            break;
+        heap_put(queue, index, queue->heap[child]);
+        index = child;
+    }
+    heap_put(queue, index, event);
+}
+
+/* Put the event where it belongs, given that the place at `index` is vacant and all others are in order. */
+static void heap_settle(struct event_queue *queue, size_t index, struct event *event)
+{
+    if (index > 0 && event_before(event, queue->heap[(index - 1) / 2]))
+        heap_rise(queue, index, event);
+    else
+        heap_sink(queue, index, event);
+}
+
+void event_schedule(struct event_queue *queue, struct event *event, uint64_t time)
+{
+    bool queued = event_is_queued(event);
+    assert(queued || queue->count < queue->capacity);
+    size_t index = queued ? event->position - 1 : queue->count++;
+    event->time = time;
+    event->sequence = ++queue->sequence;
+    heap_settle(queue, index, event);
+}
+
+void event_cancel(struct event_queue *queue, struct event *event)
+{
+    if (!event_is_queued(event))
+        return;
+    size_t index = event->position - 1;
+    struct event *last = queue->heap[--queue->count];
+    event->position = 0;
+    if (last != event)
+        heap_settle(queue, index, last);
+}
+
+bool event_is_queued(const struct event *event)
+{
+    return event->position != 0;
+}
+
+uint64_t event_next_time(const struct event_queue *queue)
+{
+    return queue->count > 0 ? queue->heap[0]->time : UINT64_MAX;
+}
+
+void event_run(struct event_queue *queue, uint64_t now)
+{
+    while (queue->count > 0 && queue->heap[0]->time <= now) {
+        struct event *event = queue->heap[0];
+        event_cancel(queue, event);
+        event->fire(event);
+    }
+}

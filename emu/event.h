@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is going to happen: a priority queue ordered by (time, class, source, sequence), a total order, so that a run
+ * does not depend on how the queue is built. Events are embedded in their owners; the queue holds pointers.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* At equal times events happen in this order. */
+enum event_class { EVENT_FRAME, EVENT_INPUT, EVENT_TIMER, EVENT_TIMEOUT, EVENT_LIMIT };
+
+struct event {
+    uint64_t time; /* cycles of the simulated clock */
+    uint64_t sequence;
+    uint32_t source; /* machine index, 0 for the kernel's own */
+    enum event_class class;
+    void (*fire)(struct event *); /* called once, after the event has left the queue */
+    size_t position;              /* in the heap, plus 1; 0 = not queued */
+};
+
+struct event_queue {
+    struct event **heap; /* owned */
+    size_t count, capacity;
+    uint64_t sequence;
+};
+
+void event_queue_init(struct event_queue *);
+void event_queue_drop(struct event_queue *);
+/* Make room for `events` at once, so that event_schedule() cannot fail while a simulation runs. False: no memory. */
+bool event_reserve(struct event_queue *, size_t events);
+/* Queue the event (an already queued one is moved). Room must have been reserved. */
+void event_schedule(struct event_queue *, struct event *, uint64_t time);
+void event_cancel(struct event_queue *, struct event *); /* not queued: nothing happens */
+bool event_is_queued(const struct event *);
+/* Time of the earliest event, UINT64_MAX if there is none. */
+uint64_t event_next_time(const struct event_queue *);
+/* Fire, in order, all events due at or before `now`, including those that fired ones schedule. */
+void event_run(struct event_queue *, uint64_t now);

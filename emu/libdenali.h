@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libdenali: run virtual machines of the Denali architecture inside your program. One struct denali is one simulation:
+ * the isolation kernel, its clock, its network switch and all its machines. Any number can live in a process; each
+ * belongs to one thread at a time. A run is a pure function of the configuration and of the files it names.
+ *
+ *     struct denali_config config;
+ *     denali_config_init(&config);
+ *     config.image = "hello.elf";
+ *     struct denali *d = denali_new(&config, error, sizeof(error));
+ *     while (denali_run(d, 1000) == DENALI_RUNNING) { … }
+ *     denali_free(d, error, sizeof(error));
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum denali_engine { DENALI_ENGINE_BLOCKS, DENALI_ENGINE_STEP };
+enum denali_interrupts {
+    DENALI_INTERRUPTS_BATCHED,   /* delivered when the machine's quantum begins */
+    DENALI_INTERRUPTS_IMMEDIATE, /* switch to the machine at once: what the paper compares with */
+};
+enum denali_idle {
+    DENALI_IDLE_TIMEOUT,    /* IDLE takes a timeout */
+    DENALI_IDLE_NO_TIMEOUT, /* IDLE with a timeout returns at once, so the guest spins: the paper's other baseline */
+};
+enum denali_console {
+    DENALI_CONSOLE_STDIO,
+    DENALI_CONSOLE_FILES, /* DIRECTORY/vm-N.txt */
+    DENALI_CONSOLE_NONE,
+};
+
+/* What tracing shows, on the trace stream. */
+enum denali_trace {
+    DENALI_TRACE_INSTRUCTIONS = 1,
+    DENALI_TRACE_INTERRUPTS = 2, /* posted and delivered */
+    DENALI_TRACE_EXCEPTIONS = 4,
+    DENALI_TRACE_PORTS = 8,
+    DENALI_TRACE_FRAMES = 16,
+    DENALI_TRACE_SCHEDULE = 32,
+};
+
+struct denali_config {
+    const char *image;     /* path of the ELF file every machine boots */
+    const char *arguments; /* argument string; "{vm}" becomes the machine's index; NULL = "" */
+    uint32_t machines;
+    uint32_t memory;      /* bytes of each machine, a multiple of 4096 */
+    uint64_t frames;      /* bytes of physical memory for all of them */
+    uint32_t cpu_khz;     /* cycles of the simulated CPU in a ms; one instruction = one cycle */
+    uint64_t quantum_ns;
+    uint64_t until_ns;     /* stop at this virtual time since the start; 0 = no limit */
+    uint64_t instructions; /* stop after so many in all; 0 = no limit */
+    uint64_t machine_instructions; /* a machine that has executed so many fails; 0 = no limit */
+    uint32_t queue_frames; /* length of each NIC queue */
+    enum denali_engine engine;
+    enum denali_interrupts interrupts;
+    enum denali_idle idle;
+    const char *net_in;  /* capture whose frames enter at their recorded times, NULL = none */
+    const char *net_out; /* pcapng of all frames that machines send, NULL = none */
+    enum denali_console console;
+    const char *console_directory;
+    FILE *console_stream; /* DENALI_CONSOLE_STDIO; borrowed */
+    FILE *debug_stream;   /* the debug port's bytes, lines with "vm N: " in front; borrowed, NULL = discarded */
+    int keyboard;         /* descriptor whose bytes (UTF-8) are typed to machine 0; -1 = none */
+    uint32_t trace;       /* of enum denali_trace */
+    uint32_t trace_first, trace_last; /* the machines traced */
+    FILE *trace_stream;               /* borrowed */
+};
+
+/* One machine of 16 MB, 8 GB of frames, 1 GHz, 1 ms quantum, queues of 256 frames, no network, standard output. */
+void denali_config_init(struct denali_config *);
+
+struct denali;
+
+enum denali_progress {
+    DENALI_RUNNING,
+    DENALI_ENDED,      /* every machine has ended */
+    DENALI_QUIET,      /* those left are idle and nothing will ever wake them */
+    DENALI_LIMIT,      /* until_ns or instructions was reached */
+    DENALI_INPUT_BAD,  /* the capture is damaged: denali_trouble() tells where */
+};
+
+/* Reads the image and the head of the capture and boots all machines. NULL: why is in `error`, which names the file. */
+struct denali *denali_new(const struct denali_config *, char *error, size_t error_size);
+/* Run for at most `quanta` quanta. */
+enum denali_progress denali_run(struct denali *, uint64_t quanta);
+/* After DENALI_INPUT_BAD. */
+const char *denali_trouble(const struct denali *);
+/* Closes the files. False: an output could not be written (`error` says which). Everything is freed in any case. */
+bool denali_free(struct denali *, char *error, size_t error_size);
+
+struct denali_stats {
+    uint64_t instructions, virtual_ns /* since the start */;
+    uint32_t machines, alive, idle, failed;
+    struct {
+        uint64_t in, delivered, unclaimed, out, rx_dropped, tx_dropped, unusable;
+    } frames;
+    struct {
+        uint64_t posted, delivered, crossings, max_batch;
+    } interrupts;
+    uint64_t vm_switches, exceptions, keys_dropped;
+    struct {
+        uint64_t decoded, bytes;
+    } blocks;
+    struct {
+        uint64_t frames, shared_frames, private_frames, bytes; /* bytes: host memory for frames, machines and tables */
+    } memory;
+};
+void denali_get_stats(const struct denali *, struct denali_stats *);
+
+enum denali_machine_state { DENALI_READY, DENALI_IDLE, DENALI_TERMINATED, DENALI_FAILED };
+struct denali_machine {
+    enum denali_machine_state state;
+    uint32_t exit_status; /* TERMINATED */
+    uint64_t instructions;
+    uint64_t digest; /* of its registers, memory, devices and console; TERMINATED, FAILED: as it was at the end */
+    uint32_t regs[8], eip, eflags;
+    /* FAILED only: */
+    const char *reason;      /* "page fault: write to 0xdeadbeef", valid as long as the simulation */
+    const char *disassembly; /* the instruction at eip */
+    const char *symbol;      /* the function eip is in, with offset; "" if unknown */
+};
+/* False: there is no such machine. */
+bool denali_get_machine(const struct denali *, uint32_t index, struct denali_machine *);
+
+/* Of everything: clock, all machines, all counters a guest could come to feel. Equal for equal runs, whatever the
+ * engine, compiler, host or tracing. */
+uint64_t denali_digest(const struct denali *);
+/* "0.1.0 (gcc 12.2, …)" */
+const char *denali_build(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../devices/container_of.h"
+#include "digest.h"
+
+/* What a device is handed: the interrupt line, the memory, the timer's clock. */
+
+static void line_post(struct interrupt_line *line, uint32_t sources)
+{
+    struct machine *m = container_of(line, struct machine, line);
+    m->posted |= sources;
+    m->posted_count++;
+    m->host->posted(m->host, m);
+}
+
+static bool port_read(struct guest_memory *port, uint32_t address, void *to, uint32_t length, uint32_t *fault)
+{
+    struct machine *m = container_of(port, struct machine, memory_port);
+    return space_read(&m->space, address, to, length, fault);
+}
+
+static bool port_write(struct guest_memory *port, uint32_t address, const void *from, uint32_t length, uint32_t *fault)
+{
+    struct machine *m = container_of(port, struct machine, memory_port);
+    return space_write(&m->space, address, from, length, fault);
+}
+
+static void timer_host_arm(struct timer_host *timer_host, uint64_t deadline_ns)
+{
+    struct machine *m = container_of(timer_host, struct machine, timer_host);
+    uint64_t since_start = deadline_ns > CLOCK_EPOCH_NS ? deadline_ns - CLOCK_EPOCH_NS : 0;
+    uint64_t at = clock_cycles(m->host->clock, since_start), now = m->host->clock->cycles;
+    event_schedule(m->host->events, &m->timer_event, at > now ? at : now);
+}
+
+static void timer_host_disarm(struct timer_host *timer_host)
+{
+    struct machine *m = container_of(timer_host, struct machine, timer_host);
+    event_cancel(m->host->events, &m->timer_event);
+}
+
+static void timer_event_fire(struct event *event)
+{
+    timer_expire(&container_of(event, struct machine, timer_event)->timer);
+}
+
+/* The virtual register page. */
+
+static void put32(uint8_t *page, uint32_t offset, uint32_t value)
+{
+    memcpy(page + offset, &value, sizeof(value));
+}
+
+static void put64(uint8_t *page, uint32_t offset, uint64_t value)
+{
+    memcpy(page + offset, &value, sizeof(value));
+}
+
+static uint32_t get32(const uint8_t *page, uint32_t offset)
+{
+    uint32_t value;
+    memcpy(&value, page + offset, sizeof(value));
+    return value;
+}
+
+static uint8_t *register_page(struct machine *m)
+{
+    struct page *page = m->space.memory.ops->write(&m->space.memory, 0);
+    return page ? page->bytes : NULL;
+}
+
+size_t machine_arguments(char *to, size_t size, const char *arguments, uint32_t id)
+{
+    static const char placeholder[] = "{vm}";
+    size_t length = 0;
+
+    while (*arguments) {
+        char number[12];
+        const char *part = arguments;
+        size_t part_length = 1, skip = 1;
+        if (strncmp(arguments, placeholder, sizeof(placeholder) - 1) == 0) {
+            part = number;
+            part_length = (size_t)snprintf(number, sizeof(number), "%" PRIu32, id);
+            skip = sizeof(placeholder) - 1;
+        }
+        if (length + part_length < size)
+            memcpy(to + length, part, part_length);
+        length += part_length;
+        arguments += skip;
+    }
+    if (size > 0)
+        to[length < size ? length : size - 1] = '\0';
+    return length;
+}
+
+static void fill_mac(uint8_t *mac, uint32_t id)
+{
+    const uint8_t bytes[6] = {0x02, 0x44, 0x4E, (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
+    memcpy(mac, bytes, sizeof(bytes));
+}
+
+static bool boot_registers(struct machine *m, const struct image *image, const char *arguments)
+{
+    uint8_t *page = register_page(m);
+    const uint16_t mtu = DENALI_NIC_MTU;
+
+    if (!page)
+        return false;
+    put32(page, DENALI_REG_MAGIC, DENALI_MAGIC);
+    put32(page, DENALI_REG_ABI_VERSION, DENALI_ABI_VERSION);
+    put32(page, DENALI_REG_VM_ID, m->id);
+    put32(page, DENALI_REG_CPU_KHZ, m->host->clock->khz);
+    put32(page, DENALI_REG_MEMORY_SIZE, m->space.memory.size);
+    put32(page, DENALI_REG_IMAGE_END, image->end);
+    put32(page, DENALI_REG_ARGS, DENALI_REG_ARGS_TEXT);
+    fill_mac(page + DENALI_REG_NIC_MAC, m->id);
+    memcpy(page + DENALI_REG_NIC_MTU, &mtu, sizeof(mtu));
+    return machine_arguments((char *)page + DENALI_REG_ARGS_TEXT, DENALI_ARGS_MAX + 1, arguments, m->id) <=
+           DENALI_ARGS_MAX;
+}
+
+static void init_devices(struct machine *m, const struct machine_config *config)
+{
+    m->line.post = line_post;
+    m->memory_port = (struct guest_memory){.read = port_read, .write = port_write};
+    m->timer_host = (struct timer_host){.arm = timer_host_arm, .disarm = timer_host_disarm};
+    m->timer_event = (struct event){.source = m->id, .class = EVENT_TIMER, .fire = timer_event_fire};
+    console_init(&m->console, m->id, config->console);
+    debug_port_init(&m->debug, m->id, config->debug);
+    keyboard_init(&m->keyboard, &m->line);
+    timer_init(&m->timer, &m->line, &m->memory_port, &m->timer_host);
+    nic_init(&m->nic, m->id, &m->line, config->wire, config->queue_frames);
+}
+
+bool machine_init(struct machine *m, uint32_t id, struct image *image, const struct machine_config *config,
+                  struct machine_host *host)
+{
+    *m = (struct machine){.id = id, .lifecycle = MACHINE_READY, .host = host, .sched = {.id = id}};
+    cpu_state_reset(&m->state, image->entry, image->space.memory.size);
+    space_clone(&m->space, &image->space);
+    init_devices(m, config);
+    return boot_registers(m, image, config->arguments);
+}
+
+#define MACHINE_DEVICES 5
+
+static void list_devices(const struct machine *m, const struct device *devices[MACHINE_DEVICES])
+{
+    const struct device *list[] = {&m->console.device, &m->debug.device, &m->keyboard.device, &m->timer.device,
+                                   &m->nic.device};
+    _Static_assert(sizeof(list) / sizeof(list[0]) == MACHINE_DEVICES, "every device of struct machine");
+    memcpy(devices, list, sizeof(list));
+}
+
+static struct device *device_mutable(const struct device *device)
+{
+    return (struct device *)(uintptr_t)device;
+}
+
+static void release(struct machine *m)
+{
+    const struct device *devices[MACHINE_DEVICES];
+
+    event_cancel(m->host->events, &m->timer_event);
+    event_cancel(m->host->events, &m->timeout_event);
+    list_devices(m, devices);
+    for (size_t i = 0; i < MACHINE_DEVICES; i++)
+        if (devices[i]->ops->drop)
+            devices[i]->ops->drop(device_mutable(devices[i]));
+    space_drop(&m->space);
+}
+
+static bool has_ended(const struct machine *m)
+{
+    return m->lifecycle == MACHINE_TERMINATED || m->lifecycle == MACHINE_FAILED;
+}
+
+void machine_drop(struct machine *m)
+{
+    if (!has_ended(m))
+        release(m);
+    free(m->failure);
+}
+
+void machine_end(struct machine *m, enum machine_state how)
+{
+    m->final_digest = machine_digest(m);
+    release(m);
+    m->lifecycle = how;
+}
+
+int machine_cross(struct machine *m)
+{
+    uint8_t *page = register_page(m);
+    if (!page)
+        return -1;
+    uint32_t pending = get32(page, DENALI_REG_IRQ_PENDING) | m->posted;
+    int batch = (int)m->posted_count;
+
+    put64(page, DENALI_REG_TIME_NS, clock_time_ns(m->host->clock));
+    put64(page, DENALI_REG_TIME_TSC, m->host->clock->cycles);
+    put32(page, DENALI_REG_IRQ_PENDING, pending);
+    put32(page, DENALI_REG_NIC_RX_WAITING, nic_receive_waiting(&m->nic));
+    put32(page, DENALI_REG_NIC_RX_DROPPED, m->nic.receive_dropped);
+    put32(page, DENALI_REG_NIC_TX_FREE, nic_transmit_free(&m->nic));
+    if (m->idle_answer)
+        m->state.regs[EAX] = pending;
+    m->idle_answer = false;
+    m->posted = m->posted_count = 0;
+    return batch;
+}
+
+bool machine_has_interrupts(struct machine *m)
+{
+    const struct page *page = m->space.memory.ops->read(&m->space.memory, 0);
+    return m->posted || get32(page->bytes, DENALI_REG_IRQ_PENDING);
+}
+
+/* Ports. */
+
+static uint8_t form_of(const struct cpu_io *io)
+{
+    if (io->string)
+        return io->bytes != 1 ? 0 : io->in ? PORT_STRING_IN8 : PORT_STRING_OUT8;
+    if (io->bytes == 1)
+        return io->in ? PORT_IN8 : PORT_OUT8;
+    if (io->bytes == 4)
+        return io->in ? PORT_IN32 : PORT_OUT32;
+    return 0;
+}
+
+/* The device that takes this form on this port, NULL if none does. */
+static struct device *find_device(const struct machine *m, uint16_t port, uint8_t form)
+{
+    const struct device *devices[MACHINE_DEVICES];
+
+    list_devices(m, devices);
+    for (size_t i = 0; i < MACHINE_DEVICES; i++)
+        for (size_t j = 0; j < 2; j++)
+            if (devices[i]->ops->ports[j].port == port && (devices[i]->ops->ports[j].forms & form))
+                return device_mutable(devices[i]);
+    return NULL;
+}
+
+static bool io_string(struct machine *m, struct device *device, const struct cpu_io *io, struct cpu_exception *exception)
+{
+    struct port_string string = {.address = io->address, .count = io->count};
+    enum port_result result = io->in ? device->ops->string_in(device, &m->memory_port, &string)
+                                     : device->ops->string_out(device, &m->memory_port, &string);
+    if (result == PORT_FAULT) {
+        *exception = (struct cpu_exception){.number = DENALI_EXC_MEMORY,
+                                            .error = io->in ? DENALI_FAULT_WRITE : 0,
+                                            .address = string.fault};
+        return false;
+    }
+    cpu_io_done(io, &m->state, 0, string.count);
+    if (io->in)
+        m->state.regs[EAX] = string.answer;
+    return true;
+}
+
+bool machine_io(struct machine *m, const struct cpu_io *io, struct cpu_exception *exception)
+{
+    struct device *device = find_device(m, io->port, form_of(io));
+
+    if (io->string) {
+        if (device && !(m->state.control & FLAG_DF))
+            return io_string(m, device, io, exception);
+        cpu_io_done(io, &m->state, 0, io->count);
+        return true;
+    }
+    uint32_t value = UINT32_MAX;
+    if (device && io->in)
+        value = device->ops->in(device, io->port);
+    else if (device)
+        device->ops->out(device, io->port, io->value);
+    cpu_io_done(io, &m->state, value, 0);
+    return true;
+}
+
+/* Digest. */
+
+static void digest_page(void *owner, uint32_t number, const struct frame *frame)
+{
+    static const uint8_t zeroes[PAGE_SIZE];
+    struct digest *digest = owner;
+    const uint8_t *bytes = frame->page.bytes;
+    uint8_t masked[PAGE_SIZE];
+
+    if (number == 0) {
+        memcpy(masked, bytes, PAGE_SIZE);
+        memset(masked + DENALI_REG_TIME_NS, 0, 8);
+        memset(masked + DENALI_REG_TIME_TSC, 0, 8);
+        bytes = masked;
+    }
+    /* A page of zeroes is the same as no page. */
+    if (memcmp(bytes, zeroes, PAGE_SIZE) == 0)
+        return;
+    digest_number(digest, number);
+    digest_bytes(digest, bytes, PAGE_SIZE);
+}
+
+static void digest_state(const struct machine *m, struct digest *digest)
+{
+    digest_number(digest, m->id);
+    digest_number(digest, m->instructions);
+    for (size_t i = 0; i < CPU_REGISTERS; i++)
+        digest_number(digest, m->state.regs[i]);
+    digest_number(digest, m->state.eip);
+    digest_number(digest, cpu_state_eflags(&m->state));
+    digest_number(digest, m->lifecycle);
+    digest_number(digest, m->posted);
+}
+
+uint64_t machine_digest(const struct machine *m)
+{
+    const struct device *devices[MACHINE_DEVICES];
+    struct digest digest;
+
+    if (has_ended(m))
+        return m->final_digest;
+    digest_begin(&digest);
+    digest_state(m, &digest);
+    space_visit(&m->space, digest_page, &digest);
+    list_devices(m, devices);
+    for (size_t i = 0; i < MACHINE_DEVICES; i++)
+        devices[i]->ops->state(devices[i], &digest.visitor);
+    return digest_end(&digest);
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parsing of the command line by the table in options.def. Each row's parse_*() takes the value, checks it and stores
+ * it; options_help.c prints the same table.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "option_table.h"
+#include "options.h"
+
+#define MACHINES_MAX (1u << 24) /* a MAC address holds 24 bits of machine index */
+
+static bool fail(struct options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool fail(struct options *options, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(options->error, sizeof(options->error), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* How many single-letter changes lead from one word to the other (Levenshtein); words longer than 31 are cut. */
+static unsigned edit_distance(const char *from, const char *to)
+{
+    unsigned row[32];
+    size_t columns = strnlen(to, 31);
+    for (size_t j = 0; j <= columns; j++)
+        row[j] = j;
+    for (size_t i = 0; i < 31 && from[i]; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < columns; j++) {
+            unsigned best = diagonal + (from[i] != to[j]);
+            diagonal = row[j + 1];
+            if (best > diagonal + 1)
+                best = diagonal + 1;
+            if (best > row[j] + 1)
+                best = row[j] + 1;
+            row[j + 1] = best;
+        }
+    }
+    return row[columns];
+}
+
+/* Keeps in *nearest the candidate that is closest to the word, if it is close at all. */
+static void consider(const char *word, const char *candidate, const char **nearest, unsigned *distance)
+{
+    unsigned d = edit_distance(word, candidate);
+    if (d < *distance && d <= 1 + strlen(candidate) / 3) {
+        *distance = d;
+        *nearest = candidate;
+    }
+}
+
+static const char *nearest_option(const char *word, unsigned command)
+{
+    const char *nearest = NULL;
+    unsigned distance = ~0u;
+    for (const struct option_row *row = option_rows; row->name; row++)
+        if (row->commands & 1u << command)
+            consider(word, row->name, &nearest, &distance);
+    return nearest;
+}
+
+static const char *nearest_command(const char *word)
+{
+    const char *nearest = NULL;
+    unsigned distance = ~0u;
+    for (const struct command_row *row = command_rows; row->name; row++)
+        consider(word, row->name, &nearest, &distance);
+    return nearest;
+}
+
+/* The position of `word` in a list as "stdio|none", -1 if it is not there. */
+static int choice_index(const char *choices, const char *word, size_t length)
+{
+    for (int index = 0;; index++) {
+        size_t size = strcspn(choices, "|");
+        if (size == length && memcmp(choices, word, length) == 0)
+            return index;
+        if (!choices[size])
+            return -1;
+        choices += size + 1;
+    }
+}
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit size_units[] = {
+    {"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1ull << 40}, {NULL, 0},
+};
+static const struct unit time_units[] = {
+    {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"min", 60000000000}, {"h", 3600000000000}, {NULL, 0},
+};
+static const struct unit count_units[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
+static const struct unit plain_units[] = {{"", 1}, {NULL, 0}};
+
+/* A decimal number, then one of the units. */
+static bool parse_quantity(const char *value, const struct unit *units, uint64_t *result)
+{
+    size_t digits = strspn(value, "0123456789");
+    uint64_t number = 0;
+    for (size_t i = 0; i < digits; i++)
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, value[i] - '0', &number))
+            return false;
+    for (; units->name; units++)
+        if (digits && strcmp(value + digits, units->name) == 0)
+            return !__builtin_mul_overflow(number, units->factor, result);
+    return false;
+}
+
+static bool parse_size(struct options *options, const char *option, const char *value, uint64_t *result)
+{
+    if (parse_quantity(value, size_units, result))
+        return true;
+    return fail(options, "--%s: '%s' is not a size: write bytes, or a number with K, M or G, such as 16M", option,
+                value);
+}
+
+static bool parse_time(struct options *options, const char *option, const char *value, uint64_t *result)
+{
+    if (parse_quantity(value, time_units, result))
+        return true;
+    return fail(options, "--%s: '%s' is not a time: write a number with ns, us, ms, s, min or h, such as 10ms", option,
+                value);
+}
+
+static bool parse_number(struct options *options, const char *option, const char *value, uint64_t low, uint64_t high,
+                         uint32_t *result)
+{
+    uint64_t number;
+    if (!parse_quantity(value, plain_units, &number) || number < low || number > high)
+        return fail(options, "--%s: '%s' is not a number from %llu to %llu", option, value, (unsigned long long)low,
+                    (unsigned long long)high);
+    *result = number;
+    return true;
+}
+
+static bool parse_vms(struct options *options, const char *value)
+{
+    return parse_number(options, "vms", value, 1, MACHINES_MAX, &options->config.machines);
+}
+
+static bool parse_memory(struct options *options, const char *value)
+{
+    uint64_t size;
+    if (!parse_size(options, "memory", value, &size))
+        return false;
+    if (size % 4096 || size < 8192 || size > UINT32_MAX)
+        return fail(options, "--memory: %s is not a multiple of 4K from 8K to 4194300K (16M is 16 megabytes)", value);
+    options->config.memory = size;
+    return true;
+}
+
+static bool parse_frames(struct options *options, const char *value)
+{
+    if (!parse_size(options, "frames", value, &options->config.frames))
+        return false;
+    if (options->config.frames < 4096)
+        return fail(options, "--frames: %s is less than one frame of 4K", value);
+    return true;
+}
+
+static bool parse_cpu_mhz(struct options *options, const char *value)
+{
+    uint32_t mhz = 0;
+    if (!parse_number(options, "cpu-mhz", value, 1, 100000, &mhz))
+        return false;
+    options->config.cpu_khz = mhz * 1000;
+    return true;
+}
+
+static bool parse_quantum(struct options *options, const char *value)
+{
+    if (!parse_time(options, "quantum", value, &options->config.quantum_ns))
+        return false;
+    if (options->config.quantum_ns < 1000 || options->config.quantum_ns > 1000000000)
+        return fail(options, "--quantum: %s is not between 1us and 1s", value);
+    return true;
+}
+
+static bool parse_until(struct options *options, const char *value)
+{
+    if (!parse_time(options, "until", value, &options->config.until_ns))
+        return false;
+    if (options->config.until_ns == 0)
+        return fail(options, "--until: the limit must be more than 0");
+    return true;
+}
+
+static bool parse_count(struct options *options, const char *name, const char *value, uint64_t *count)
+{
+    if (!parse_quantity(value, count_units, count) || *count == 0)
+        return fail(options,
+                    "--%s: '%s' is not a count: write a number above 0, or one with k, M or G (powers of 1000), such "
+                    "as 10M",
+                    name, value);
+    return true;
+}
+
+static bool parse_instructions(struct options *options, const char *value)
+{
+    return parse_count(options, "instructions", value, &options->config.instructions);
+}
+
+static bool parse_vm_instructions(struct options *options, const char *value)
+{
+    return parse_count(options, "vm-instructions", value, &options->config.machine_instructions);
+}
+
+/* One KEY=FILE of --net pcap:. The text is cut up in place. */
+static bool parse_net_part(struct options *options, char *part)
+{
+    char *file = strchr(part, '=');
+    if (file)
+        *file++ = '\0';
+    const char **path = strcmp(part, "in") == 0    ? &options->config.net_in
+                        : strcmp(part, "out") == 0 ? &options->config.net_out
+                                                   : NULL;
+    if (!path)
+        return fail(options, "--net: pcap: has in=FILE and out=FILE, but no '%s'", part);
+    if (!file || !*file)
+        return fail(options, "--net: %s= needs a file name", part);
+    if (*path)
+        return fail(options, "--net: %s= is there twice", part);
+    *path = file;
+    return true;
+}
+
+static bool parse_net(struct options *options, const char *value)
+{
+    options->config.net_in = options->config.net_out = NULL;
+    if (strcmp(value, "none") == 0)
+        return true;
+    if (strncmp(value, "live:", 5) == 0 || strncmp(value, "user", 4) == 0)
+        return fail(options, "--net: %s is not in this version; it has pcap:in=FILE[,out=FILE] and none", value);
+    if (strncmp(value, "pcap:", 5) != 0)
+        return fail(options, "--net: '%s' is not a network: write pcap:in=FILE[,out=FILE] or none", value);
+    free(options->net);
+    options->net = strdup(value + 5);
+    if (!options->net)
+        return fail(options, "out of memory");
+    char *rest = options->net;
+    for (char *part = strsep(&rest, ","); part; part = strsep(&rest, ","))
+        if (!parse_net_part(options, part))
+            return false;
+    return true;
+}
+
+static bool parse_queue(struct options *options, const char *value)
+{
+    return parse_number(options, "queue", value, 1, 65536, &options->config.queue_frames);
+}
+
+/* A value that is one of the words in the table's argument column. -1: it is not, and the message says so. */
+static int parse_choice(struct options *options, const char *option, const char *choices, const char *value)
+{
+    int index = choice_index(choices, value, strlen(value));
+    if (index < 0)
+        fail(options, "--%s: '%s' is not one of %s", option, value, choices);
+    return index;
+}
+
+static bool parse_interrupts(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "interrupts", "batched|immediate", value);
+    options->config.interrupts = index == 1 ? DENALI_INTERRUPTS_IMMEDIATE : DENALI_INTERRUPTS_BATCHED;
+    return index >= 0;
+}
+
+static bool parse_idle(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "idle", "timeout|no-timeout", value);
+    options->config.idle = index == 1 ? DENALI_IDLE_NO_TIMEOUT : DENALI_IDLE_TIMEOUT;
+    return index >= 0;
+}
+
+static bool parse_engine(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "engine", "blocks|step", value);
+    options->config.engine = index == 1 ? DENALI_ENGINE_STEP : DENALI_ENGINE_BLOCKS;
+    return index >= 0;
+}
+
+static bool parse_console(struct options *options, const char *value)
+{
+    if (strncmp(value, "file:", 5) == 0 && value[5]) {
+        options->config.console = DENALI_CONSOLE_FILES;
+        options->config.console_directory = value + 5;
+        return true;
+    }
+    if (strcmp(value, "sdl") == 0)
+        return fail(options, "--console: sdl is not in this version; it has stdio, file:DIR and none");
+    int index = choice_index("stdio|none", value, strlen(value));
+    if (index < 0)
+        return fail(options, "--console: '%s' is not one of stdio, file:DIR and none", value);
+    options->config.console = index == 1 ? DENALI_CONSOLE_NONE : DENALI_CONSOLE_STDIO;
+    return true;
+}
+
+static bool parse_keyboard(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "keyboard", "stdin|none", value);
+    options->config.keyboard = index == 0 ? STDIN_FILENO : -1;
+    options->keyboard_chosen = true;
+    return index >= 0;
+}
+
+static bool parse_path(struct options *options, const char *option, const char *value, const char **path)
+{
+    if (!*value)
+        return fail(options, "--%s: the file name is empty", option);
+    *path = value;
+    return true;
+}
+
+static bool parse_stats(struct options *options, const char *value)
+{
+    return parse_path(options, "stats", value, &options->stats_path);
+}
+
+static bool parse_trace_to(struct options *options, const char *value)
+{
+    return parse_path(options, "trace-to", value, &options->trace_path);
+}
+
+/* N or N-M. */
+static bool parse_trace_machines(struct options *options, const char *value)
+{
+    char *dash = strchr(value, '-'), first[16];
+    size_t length = dash ? (size_t)(dash - value) : strlen(value);
+    uint64_t low = 0, high = 0;
+    snprintf(first, sizeof(first), "%.*s", (int)length, value);
+    if (!parse_quantity(first, plain_units, &low) || !parse_quantity(dash ? dash + 1 : first, plain_units, &high) ||
+        low > high || high >= MACHINES_MAX)
+        return fail(options, "--trace: '@%s' names no machines: write @N or @N-M, with machines from 0", value);
+    options->config.trace_first = low;
+    options->config.trace_last = high;
+    return true;
+}
+
+#define TRACE_KINDS "instructions|interrupts|exceptions|ports|frames|schedule"
+#define TRACE_ALL   0x3f
+
+static bool parse_trace(struct options *options, const char *value)
+{
+    size_t end = strcspn(value, "@");
+    options->config.trace = 0;
+    options->config.trace_first = 0;
+    options->config.trace_last = UINT32_MAX;
+    for (size_t at = 0; at <= end; at++) {
+        size_t length = strcspn(value + at, ",@");
+        int index = choice_index(TRACE_KINDS "|all", value + at, length);
+        if (index < 0)
+            return fail(options, "--trace: '%.*s' is not one of " TRACE_KINDS "|all", (int)length, value + at);
+        options->config.trace |= index < 6 ? 1u << index : TRACE_ALL;
+        at += length;
+    }
+    return value[end] ? parse_trace_machines(options, value + end + 1) : true;
+}
+
+static bool parse_quiet(struct options *options, const char *value)
+{
+    (void)value;
+    return options->quiet = true;
+}
+
+static bool parse_man(struct options *options, const char *value)
+{
+    (void)value;
+    return options->man = true;
+}
+
+static bool parse_completion(struct options *options, const char *value)
+{
+    options->completion = true;
+    return parse_choice(options, "completion", "bash", value) >= 0;
+}
+
+/* In the order of option_rows. */
+static bool (*const parsers[])(struct options *, const char *value) = {
+#define COMMAND(...)
+#define OPTION(name, letter, commands, argument, parse, help) parse_##parse,
+#define LATER(name)
+#include "options.def"
+#undef COMMAND
+#undef OPTION
+#undef LATER
+};
+
+static bool is_later(const char *word, size_t length)
+{
+    for (const char *const *name = later_rows; *name; name++)
+        if (strlen(*name) == length && memcmp(*name, word, length) == 0)
+            return true;
+    return false;
+}
+
+static bool fail_unknown(struct options *options, const char *argument, const char *word, size_t length)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%.*s", (int)length, word);
+    if (is_later(word, length))
+        return fail(options, "--%s is not in this version", name);
+    const char *nearest = nearest_option(name, options->command), *command = command_rows[options->command].name;
+    if (nearest && strcmp(nearest, name) != 0)
+        return fail(options, "%s: 'denali %s' has no such option; the nearest is --%s", argument, command, nearest);
+    return fail(options, "%s: 'denali %s' has no such option; see 'denali help'", argument, command);
+}
+
+static const struct option_row *find_option(unsigned command, const char *name, size_t length, char letter)
+{
+    for (const struct option_row *row = option_rows; row->name; row++)
+        if ((row->commands & 1u << command) &&
+            ((letter && letter == row->letter) ||
+             (name && strlen(row->name) == length && memcmp(row->name, name, length) == 0)))
+            return row;
+    return NULL;
+}
+
+/* The option at argv[*at] and its value, which may be in the same word ("--vms=3", "-n3") or in the next. */
+static bool parse_option(struct options *options, int argc, char **argv, int *at)
+{
+    char *word = argv[*at], *value;
+    bool is_long = word[1] == '-';
+    size_t length = is_long ? strcspn(word + 2, "=") : 1;
+    const struct option_row *row =
+        is_long ? find_option(options->command, word + 2, length, 0) : find_option(options->command, NULL, 0, word[1]);
+    if (!row)
+        return fail_unknown(options, word, is_long ? word + 2 : word + 1, is_long ? length : strlen(word + 1));
+    value = is_long ? word + 2 + length : word + 2;
+    if (is_long && *value == '=')
+        value++;
+    else if (!*value)
+        value = NULL;
+    if (!row->argument && value)
+        return fail(options, "--%s takes no value, but '%s' was given", row->name, value);
+    if (row->argument && !value && *at + 1 < argc && strcmp(argv[*at + 1], "--") != 0)
+        value = argv[++*at];
+    if (row->argument && !value)
+        return fail(options, "--%s needs a value: %s", row->name, row->argument);
+    return parsers[row - option_rows](options, value);
+}
+
+/* What follows "--", joined by blanks. */
+static bool join_arguments(struct options *options, int count, char **words)
+{
+    size_t size = 1;
+    for (int i = 0; i < count; i++)
+        size += strlen(words[i]) + 1;
+    options->arguments = calloc(1, size);
+    if (!options->arguments)
+        return fail(options, "out of memory");
+    char *end = options->arguments;
+    for (int i = 0; i < count; i++)
+        end += sprintf(end, "%s%s", i ? " " : "", words[i]);
+    options->config.arguments = options->arguments;
+    return true;
+}
+
+static bool parse_command(struct options *options, const char *word)
+{
+    for (const struct command_row *row = command_rows; row->name; row++)
+        if (strcmp(word, row->name) == 0) {
+            options->command = row - command_rows;
+            return true;
+        }
+    if (strcmp(word, "replay") == 0 || strcmp(word, "doctor") == 0)
+        return fail(options, "'denali %s' is not in this version", word);
+    const char *nearest = nearest_command(word);
+    return nearest ? fail(options, "'%s' is no command; the nearest is '%s'", word, nearest)
+                   : fail(options, "'%s' is no command; see 'denali help'", word);
+}
+
+static bool check_together(struct options *options)
+{
+    const struct denali_config *config = &options->config;
+    const char *command = command_rows[options->command].name;
+    if (options->command == COMMAND_help)
+        return options->operand ? fail(options, "'denali help' takes no '%s'", options->operand) : true;
+    if (!options->operand)
+        return fail(options, "'denali %s' needs a file: denali %s %s", command, command,
+                    command_rows[options->command].operands);
+    if (config->trace && config->trace_last != UINT32_MAX && config->trace_last >= config->machines)
+        return fail(options, "--trace: there is no machine %u, the last is %u", config->trace_last,
+                    config->machines - 1);
+    if (options->trace_path && !config->trace)
+        return fail(options, "--trace-to needs --trace KINDS[@VMS]");
+    if (config->quantum_ns * config->cpu_khz < 1000000)
+        return fail(options, "--quantum: it is shorter than a cycle of the CPU (--cpu-mhz)");
+    return true;
+}
+
+static bool is_option(const char *word, const char *name, const char *letter)
+{
+    return strcmp(word, name) == 0 || strcmp(word, letter) == 0;
+}
+
+static bool parse_words(struct options *options, int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        const char *word = argv[i];
+        if (strcmp(word, "--") == 0 && (1u << options->command & FOR_RUNS))
+            return join_arguments(options, argc - i - 1, argv + i + 1);
+        if (is_option(word, "--help", "-h")) {
+            options->command = COMMAND_help;
+            options->operand = NULL;
+            return true;
+        }
+        if (word[0] == '-' && word[1]) {
+            if (!parse_option(options, argc, argv, &i))
+                return false;
+        } else if (options->operand) {
+            return fail(options, "'%s' is one file too many after '%s'%s", word, options->operand,
+                        1u << options->command & FOR_RUNS ? "; arguments of the machines come after --" : "");
+        } else {
+            options->operand = word;
+        }
+    }
+    return true;
+}
+
+bool options_parse(struct options *options, int argc, char **argv)
+{
+    *options = (struct options){.command = COMMAND_help};
+    denali_config_init(&options->config);
+    if (argc < 2)
+        return fail(options, "no command; see 'denali help'");
+    if (is_option(argv[1], "--version", "-V")) {
+        options->command = COMMAND_version;
+        return true;
+    }
+    if (!is_option(argv[1], "--help", "-h") && !parse_command(options, argv[1]))
+        return false;
+    if (!parse_words(options, argc, argv) || !check_together(options))
+        return false;
+    options->config.image = options->operand;
+    if (!options->keyboard_chosen)
+        options->config.keyboard = options->command == COMMAND_run && options->config.machines == 1 ? STDIN_FILENO : -1;
+    return true;
+}
+
+void options_drop(struct options *options)
+{
+    free(options->arguments);
+    free(options->net);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The library's interface: a configuration becomes a kernel with its machines and files, and is taken apart again.
+ */
+#include "libdenali.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../devices/container_of.h"
+#include "../devices/host/capture.h"
+#include "../devices/host/terminal.h"
+#include "digest.h"
+#include "kernel.h"
+
+#ifndef DENALI_VERSION
+#error "DENALI_VERSION comes from the build"
+#endif
+
+/* Frames that machines send go to a capture file. */
+struct outside {
+    struct switch_outside base;
+    struct capture_writer *writer;
+    const struct clock *clock;
+    struct trace *trace;
+};
+
+struct denali {
+    struct kernel kernel;
+    struct frame_pool *frames;
+    struct image image;
+    bool image_loaded;
+    struct terminal *consoles, *debug;
+    struct capture_reader *capture;
+    struct outside outside;
+    uint32_t machines_booted;
+};
+
+void denali_config_init(struct denali_config *config)
+{
+    *config = (struct denali_config){
+        .machines = 1,
+        .memory = 16 << 20,
+        .frames = UINT64_C(8) << 30,
+        .cpu_khz = 1000000,
+        .quantum_ns = 1000000,
+        .queue_frames = 256,
+        .console = DENALI_CONSOLE_STDIO,
+        .console_stream = stdout,
+        .keyboard = -1,
+        .trace_last = UINT32_MAX,
+        .trace_stream = stderr,
+    };
+}
+
+static void outside_send(struct switch_outside *base, uint32_t from, struct packet *packet)
+{
+    struct outside *outside = container_of(base, struct outside, base);
+    uint64_t now = clock_time_ns(outside->clock);
+
+    if (outside->writer)
+        capture_write(outside->writer, from, now, packet);
+    if (trace_wants(outside->trace, DENALI_TRACE_FRAMES, from))
+        trace_event(outside->trace, DENALI_TRACE_FRAMES, from, now, "sends a frame of %" PRIu32 " bytes",
+                    packet->length);
+}
+
+/* Construction: each part in turn; denali_free() takes whatever there is apart again. */
+
+static bool say(char *error, size_t error_size, const char *what)
+{
+    snprintf(error, error_size, "%s", what);
+    return false;
+}
+
+static bool check_config(const struct denali_config *config, char *error, size_t error_size)
+{
+    if (!config->image)
+        return say(error, error_size, "no image is given");
+    if (config->machines == 0 || config->machines > 1u << 24)
+        return say(error, error_size, "machines: 1 to 16777216 (a MAC address holds 24 bits of the index)");
+    if (config->memory % PAGE_SIZE || config->memory < 2 * PAGE_SIZE)
+        return say(error, error_size, "memory: a multiple of 4 KB, at least 8 KB");
+    if (config->cpu_khz == 0 || config->quantum_ns == 0 || config->queue_frames == 0)
+        return say(error, error_size, "the clock rate, the quantum and the queue length must not be 0");
+    if (machine_arguments(NULL, 0, config->arguments ? config->arguments : "", config->machines - 1) > DENALI_ARGS_MAX)
+        return say(error, error_size, "the argument string is longer than 2047 bytes");
+    return true;
+}
+
+static bool open_image(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+{
+    d->frames = frame_pool_new(config->frames / PAGE_SIZE);
+    if (!d->frames)
+        return say(error, error_size, "out of host memory");
+    d->image_loaded = image_load(&d->image, config->image, d->frames, config->memory, error, error_size);
+    return d->image_loaded;
+}
+
+static bool open_terminals(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+{
+    if (config->console == DENALI_CONSOLE_STDIO)
+        d->consoles = terminal_new(config->console_stream, config->machines);
+    else if (config->console == DENALI_CONSOLE_FILES)
+        d->consoles = terminal_new_directory(config->console_directory, config->machines);
+    if (config->debug_stream)
+        d->debug = terminal_new(config->debug_stream, config->machines);
+    if ((config->console != DENALI_CONSOLE_NONE && !d->consoles) || (config->debug_stream && !d->debug))
+        return say(error, error_size, "out of host memory");
+    return true;
+}
+
+static bool open_network(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+{
+    if (config->net_in && !(d->capture = capture_open(config->net_in, error, error_size)))
+        return false;
+    d->outside = (struct outside){
+        .base = {.send = outside_send}, .clock = &d->kernel.clock, .trace = &d->kernel.trace};
+    if (config->net_out &&
+        !(d->outside.writer = capture_create(config->net_out, config->machines, error, error_size)))
+        return false;
+    if (!switch_init(&d->kernel.network, config->machines, &d->outside.base))
+        return say(error, error_size, "out of host memory");
+    return true;
+}
+
+static uint64_t limit_or_none(uint64_t limit)
+{
+    return limit == 0 ? UINT64_MAX : limit;
+}
+
+/* Each machine has a timer and a timeout; the kernel has one event of its own. */
+#define EVENTS_PER_MACHINE 2
+#define EVENTS_OF_KERNEL 1
+
+static bool start_kernel(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+{
+    struct kernel *k = &d->kernel;
+
+    k->clock = (struct clock){.khz = config->cpu_khz};
+    k->host = (struct machine_host){.posted = kernel_machine_posted, .events = &k->events, .clock = &k->clock};
+    k->quantum = clock_cycles(&k->clock, config->quantum_ns);
+    k->end_cycles = config->until_ns ? clock_cycles(&k->clock, config->until_ns) : UINT64_MAX;
+    k->end_instructions = limit_or_none(config->instructions);
+    k->machine_instructions = limit_or_none(config->machine_instructions);
+    k->interrupts = config->interrupts;
+    k->idle = config->idle;
+    k->image = &d->image;
+    input_init(&k->input, config->keyboard);
+    k->cpu = cpu_new(config->engine == DENALI_ENGINE_STEP ? CPU_ENGINE_STEP : CPU_ENGINE_BLOCKS);
+    k->scheduler = round_robin_new();
+    k->machines = calloc(config->machines, sizeof(*k->machines));
+    event_queue_init(&k->events);
+    if (!k->cpu || !k->scheduler || !k->machines || !trace_init(&k->trace, config) ||
+        !event_reserve(&k->events, (size_t)config->machines * EVENTS_PER_MACHINE + EVENTS_OF_KERNEL))
+        return say(error, error_size, "out of host memory");
+    return true;
+}
+
+static bool boot_machines(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+{
+    struct kernel *k = &d->kernel;
+    const struct machine_config machine_config = {
+        .arguments = config->arguments ? config->arguments : "",
+        .queue_frames = config->queue_frames,
+        .console = d->consoles ? terminal_sink(d->consoles) : NULL,
+        .debug = d->debug ? terminal_sink(d->debug) : NULL,
+        .wire = &k->network.wire,
+    };
+
+    k->machine_count = config->machines;
+    for (uint32_t i = 0; i < config->machines; i++) {
+        struct machine *m = &k->machines[i];
+        bool booted = machine_init(m, i, &d->image, &machine_config, &k->host);
+        d->machines_booted++;
+        if (!booted) {
+            snprintf(error, error_size, "machine %" PRIu32 ": no physical frame left to boot it (--frames)", i);
+            return false;
+        }
+        m->timeout_event = (struct event){.source = i, .class = EVENT_TIMEOUT, .fire = kernel_timeout_fire};
+        switch_plug(&k->network, &m->nic);
+        k->scheduler->ops->add(k->scheduler, &m->sched);
+        k->counters.alive++;
+    }
+    return true;
+}
+
+struct denali *denali_new(const struct denali_config *config, char *error, size_t error_size)
+{
+    if (!check_config(config, error, error_size))
+        return NULL;
+    struct denali *d = calloc(1, sizeof(*d));
+    if (!d) {
+        say(error, error_size, "out of host memory");
+        return NULL;
+    }
+    if (!open_image(d, config, error, error_size) || !open_terminals(d, config, error, error_size) ||
+        !start_kernel(d, config, error, error_size) || !open_network(d, config, error, error_size) ||
+        !boot_machines(d, config, error, error_size)) {
+        char ignored[1];
+        denali_free(d, ignored, sizeof(ignored));
+        return NULL;
+    }
+    if (d->capture)
+        kernel_start_capture(&d->kernel, d->capture);
+    return d;
+}
+
+enum denali_progress denali_run(struct denali *d, uint64_t quanta)
+{
+    enum denali_progress progress = DENALI_RUNNING;
+
+    for (uint64_t i = 0; i < quanta && progress == DENALI_RUNNING; i++)
+        progress = kernel_turn(&d->kernel);
+    return progress;
+}
+
+const char *denali_trouble(const struct denali *d)
+{
+    return d->capture ? capture_error(d->capture) : "";
+}
+
+static void drop_machines(struct denali *d)
+{
+    struct kernel *k = &d->kernel;
+
+    for (uint32_t i = 0; i < d->machines_booted; i++) {
+        struct machine *m = &k->machines[i];
+        if (k->network.ports && k->network.ports[i])
+            switch_unplug(&k->network, &m->nic);
+        machine_drop(m);
+    }
+    free(k->machines);
+}
+
+static void drop_kernel(struct kernel *k)
+{
+    if (k->next_packet)
+        packet_unref(k->next_packet);
+    switch_drop(&k->network);
+    event_queue_drop(&k->events);
+    trace_drop(&k->trace);
+    if (k->scheduler)
+        k->scheduler->ops->free(k->scheduler);
+}
+
+bool denali_free(struct denali *d, char *error, size_t error_size)
+{
+    bool written = true;
+
+    if (!d)
+        return true;
+    drop_machines(d);
+    drop_kernel(&d->kernel);
+    if (d->image_loaded)
+        image_drop(&d->image);
+    if (d->capture)
+        capture_close(d->capture);
+    if (d->outside.writer)
+        written = capture_finish(d->outside.writer, error, error_size) && written;
+    if (d->debug)
+        written = terminal_free(d->debug, error, error_size) && written;
+    if (d->consoles)
+        written = terminal_free(d->consoles, error, error_size) && written;
+    cpu_free(d->kernel.cpu);
+    if (d->frames)
+        frame_pool_free(d->frames);
+    free(d);
+    return written;
+}
+
+/* Looking at it. */
+
+static void count_memory(const struct denali *d, struct denali_stats *stats)
+{
+    const struct kernel *k = &d->kernel;
+
+    stats->memory.frames = frame_pool_used(d->frames);
+    stats->memory.bytes = frame_pool_bytes(d->frames) + (uint64_t)k->machine_count * sizeof(struct machine);
+    for (uint32_t i = 0; i < k->machine_count; i++) {
+        const struct machine *m = &k->machines[i];
+        uint64_t private_frames, shared_frames;
+        stats->idle += m->lifecycle == MACHINE_IDLE;
+        space_count(&m->space, &private_frames, &shared_frames);
+        stats->memory.private_frames += private_frames;
+        stats->memory.bytes += space_node_bytes(&m->space);
+        stats->keys_dropped += m->keyboard.dropped;
+    }
+    stats->memory.shared_frames = stats->memory.frames - stats->memory.private_frames;
+}
+
+static void count_frames(const struct denali *d, struct denali_stats *stats)
+{
+    const struct switch_counters *counters = &d->kernel.network.counters;
+
+    stats->frames.in = counters->in;
+    stats->frames.delivered = counters->delivered;
+    stats->frames.unclaimed = counters->unclaimed;
+    stats->frames.out = counters->out;
+    stats->frames.rx_dropped = counters->rx_dropped;
+    stats->frames.tx_dropped = counters->tx_dropped;
+    stats->frames.unusable = d->capture ? capture_unusable(d->capture) : 0;
+}
+
+void denali_get_stats(const struct denali *d, struct denali_stats *stats)
+{
+    const struct kernel_counters *counters = &d->kernel.counters;
+    const struct cpu_counters *cpu = cpu_counters(d->kernel.cpu);
+
+    *stats = (struct denali_stats){
+        .instructions = counters->instructions,
+        .virtual_ns = clock_elapsed_ns(&d->kernel.clock),
+        .machines = d->kernel.machine_count,
+        .alive = counters->alive,
+        .failed = counters->failed,
+        .interrupts = {.posted = counters->interrupts_posted,
+                       .delivered = counters->interrupts_delivered,
+                       .crossings = counters->interrupts_crossings,
+                       .max_batch = counters->interrupts_max_batch},
+        .vm_switches = counters->vm_switches,
+        .exceptions = cpu->exceptions_delivered,
+        .blocks = {.decoded = cpu->blocks_decoded, .bytes = cpu->blocks_bytes},
+    };
+    count_frames(d, stats);
+    count_memory(d, stats);
+}
+
+bool denali_get_machine(const struct denali *d, uint32_t index, struct denali_machine *out)
+{
+    if (index >= d->kernel.machine_count)
+        return false;
+    const struct machine *m = &d->kernel.machines[index];
+    *out = (struct denali_machine){
+        .state = m->lifecycle == MACHINE_READY  ? DENALI_READY
+                 : m->lifecycle == MACHINE_IDLE ? DENALI_IDLE
+                 : m->lifecycle == MACHINE_FAILED ? DENALI_FAILED
+                                                  : DENALI_TERMINATED,
+        .exit_status = m->state.regs[EAX],
+        .instructions = m->instructions,
+        .digest = machine_digest(m),
+        .eip = m->state.eip,
+        .eflags = cpu_state_eflags(&m->state),
+        .reason = m->failure ? m->failure->reason : "",
+        .disassembly = m->failure ? m->failure->disassembly : "",
+        .symbol = m->failure ? m->failure->symbol : "",
+    };
+    memcpy(out->regs, m->state.regs, sizeof(out->regs));
+    return true;
+}
+
+uint64_t denali_digest(const struct denali *d)
+{
+    const struct kernel *k = &d->kernel;
+    const struct switch_counters *network = &k->network.counters;
+    struct digest digest;
+
+    digest_begin(&digest);
+    digest_number(&digest, k->clock.cycles);
+    for (uint32_t i = 0; i < k->machine_count; i++)
+        digest_number(&digest, machine_digest(&k->machines[i]));
+    digest_number(&digest, network->in);
+    digest_number(&digest, network->delivered);
+    digest_number(&digest, network->unclaimed);
+    digest_number(&digest, network->out);
+    digest_number(&digest, network->rx_dropped);
+    digest_number(&digest, k->counters.interrupts_posted);
+    digest_number(&digest, k->counters.interrupts_crossings);
+    return digest_end(&digest);
+}
+
+#ifdef __clang__
+#define COMPILER "clang "
+#else
+#define COMPILER "gcc "
+#endif
+
+const char *denali_build(void)
+{
+    return DENALI_VERSION " (" COMPILER __VERSION__ ")";
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include <jansson.h>
+
+#include "stats_json.h"
+
+static json_t *hexadecimal(const char *format, uint64_t number)
+{
+    return json_sprintf(format, (unsigned long long)number);
+}
+
+/* A string that may be NULL or, coming from a command line or a file, not UTF-8, which JSON must be. */
+static json_t *text_or_null(const char *text)
+{
+    json_t *string = text ? json_string(text) : json_null();
+    return string ? string : json_string("(not UTF-8)");
+}
+
+static json_t *config_json(const struct options *options)
+{
+    const struct denali_config *config = &options->config;
+    static const char *const consoles[] = {"stdio", "file", "none"};
+    return json_pack(
+        "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:s, s:I}", "image",
+        text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms", (json_int_t)config->machines,
+        "memory", (json_int_t)config->memory, "frames", (json_int_t)config->frames, "cpu_khz",
+        (json_int_t)config->cpu_khz, "quantum_ns", (json_int_t)config->quantum_ns, "until_ns",
+        (json_int_t)config->until_ns, "instructions", (json_int_t)config->instructions, "vm_instructions",
+        (json_int_t)config->machine_instructions, "queue", (json_int_t)config->queue_frames, "engine",
+        config->engine == DENALI_ENGINE_STEP ? "step" : "blocks", "interrupts",
+        config->interrupts == DENALI_INTERRUPTS_IMMEDIATE ? "immediate" : "batched", "idle",
+        config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "net_in", text_or_null(config->net_in),
+        "net_out", text_or_null(config->net_out), "console", consoles[config->console], "console_directory",
+        text_or_null(config->console_directory), "keyboard", config->keyboard >= 0 ? "stdin" : "none", "trace",
+        (json_int_t)config->trace);
+}
+
+static json_t *registers_json(const struct denali_machine *machine)
+{
+    static const char *const names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+    json_t *registers = json_object();
+    for (int i = 0; i < 8; i++)
+        json_object_set_new(registers, names[i], hexadecimal("0x%08llx", machine->regs[i]));
+    json_object_set_new(registers, "eip", hexadecimal("0x%08llx", machine->eip));
+    json_object_set_new(registers, "eflags", hexadecimal("0x%08llx", machine->eflags));
+    return registers;
+}
+
+static json_t *failed_json(const struct outcome *outcome)
+{
+    json_t *failed = json_array();
+    struct denali_machine machine;
+    uint32_t left = outcome->stats.failed;
+    for (uint32_t vm = 0; left > 0 && denali_get_machine(outcome->denali, vm, &machine); vm++) {
+        if (machine.state != DENALI_FAILED)
+            continue;
+        json_array_append_new(
+            failed, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "vm", (json_int_t)vm, "reason",
+                              text_or_null(machine.reason), "eip", hexadecimal("0x%08llx", machine.eip), "instruction",
+                              text_or_null(machine.disassembly), "symbol", text_or_null(machine.symbol), "instructions",
+                              (json_int_t)machine.instructions, "registers", registers_json(&machine)));
+        left--;
+    }
+    return failed;
+}
+
+static json_t *machines_json(const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "alive", (json_int_t)stats->alive, "idle", (json_int_t)stats->idle,
+                     "terminated", (json_int_t)(stats->machines - stats->alive - stats->failed), "failed",
+                     (json_int_t)stats->failed, "status_not_0", (json_int_t)outcome->ended_badly);
+}
+
+static json_t *frames_json(const struct denali_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "in", (json_int_t)stats->frames.in, "delivered",
+                     (json_int_t)stats->frames.delivered, "unclaimed", (json_int_t)stats->frames.unclaimed, "out",
+                     (json_int_t)stats->frames.out, "rx_dropped", (json_int_t)stats->frames.rx_dropped, "tx_dropped",
+                     (json_int_t)stats->frames.tx_dropped, "unusable", (json_int_t)stats->frames.unusable);
+}
+
+static json_t *interrupts_json(const struct denali_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "posted", (json_int_t)stats->interrupts.posted, "delivered",
+                     (json_int_t)stats->interrupts.delivered, "crossings", (json_int_t)stats->interrupts.crossings,
+                     "max_batch", (json_int_t)stats->interrupts.max_batch);
+}
+
+static json_t *memory_json(const struct denali_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "frames", (json_int_t)stats->memory.frames, "shared",
+                     (json_int_t)stats->memory.shared_frames, "private", (json_int_t)stats->memory.private_frames,
+                     "bytes", (json_int_t)stats->memory.bytes);
+}
+
+static json_t *outcome_json(const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    return json_pack(
+        "{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o}", "build",
+        denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome), "vms",
+        (json_int_t)stats->machines, "machines", machines_json(outcome), "instructions",
+        (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "host_ns",
+        (json_int_t)outcome->host_ns, "mips", outcome_mips(outcome), "frames", frames_json(stats), "interrupts",
+        interrupts_json(stats), "vm_switches", (json_int_t)stats->vm_switches, "exceptions",
+        (json_int_t)stats->exceptions, "keys_dropped", (json_int_t)stats->keys_dropped, "blocks", "decoded",
+        (json_int_t)stats->blocks.decoded, "bytes", (json_int_t)stats->blocks.bytes, "memory", memory_json(stats),
+        "digest", hexadecimal("%016llx", outcome->digest), "failed", failed_json(outcome));
+}
+
+bool stats_json_write(FILE *out, const struct outcome *outcome)
+{
+    json_t *json = outcome_json(outcome);
+    bool written = json && json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 &&
+                   fputc('\n', out) != EOF && fflush(out) == 0;
+    json_decref(json);
+    return written;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "summary.h"
+#include "text.h"
+
+#define CARDS_MAX 10 /* machines described one by one */
+
+static void print_head(FILE *out, const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    const char *image = strrchr(outcome->options->operand, '/');
+    fprintf(out, "denali: %s machine%s ran %s for %s of virtual time in %s: %s.\n", text_count(stats->machines).chars,
+            stats->machines == 1 ? "" : "s", image ? image + 1 : outcome->options->operand,
+            text_time(stats->virtual_ns).chars, text_time(outcome->host_ns).chars, outcome_end(outcome));
+}
+
+static void print_machines(FILE *out, const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    uint32_t ended = stats->machines - stats->alive - stats->failed;
+    fprintf(out, "  machines      %s ended", text_count(ended).chars);
+    if (outcome->ended_badly)
+        fprintf(out, " (%s with another status than 0)", text_count(outcome->ended_badly).chars);
+    fprintf(out, ", %s failed, %s idle, %s ready to run\n", text_count(stats->failed).chars,
+            text_count(stats->idle).chars, text_count(stats->alive - stats->idle).chars);
+    fprintf(out, "  instructions  %s: %.1f million a second, %.2f x real time\n", text_count(stats->instructions).chars,
+            outcome_mips(outcome), outcome->host_ns ? (double)stats->virtual_ns / outcome->host_ns : 0.0);
+}
+
+static void print_frames(FILE *out, const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    if (stats->frames.in + stats->frames.out + stats->frames.tx_dropped + stats->frames.unusable == 0)
+        return;
+    fprintf(out, "  frames        %s in, %s delivered, %s for nobody; %s out\n", text_count(stats->frames.in).chars,
+            text_count(stats->frames.delivered).chars, text_count(stats->frames.unclaimed).chars,
+            text_count(stats->frames.out).chars);
+    fprintf(out, "                dropped: %s as a receive queue was full, %s as a transmit queue was full",
+            text_count(stats->frames.rx_dropped).chars, text_count(stats->frames.tx_dropped).chars);
+    if (stats->frames.unusable)
+        fprintf(out, "; %s in the capture were cut short or too long", text_count(stats->frames.unusable).chars);
+    fprintf(out, "\n");
+}
+
+static void print_interrupts(FILE *out, const struct outcome *outcome)
+{
+    uint64_t posted = outcome->stats.interrupts.posted, crossings = outcome->stats.interrupts.crossings;
+    if (posted == 0)
+        return;
+    fprintf(out, "  interrupts    %s posted, %s crossings to deliver them: ", text_count(posted).chars,
+            text_count(crossings).chars);
+    if (crossings < posted)
+        fprintf(out, "batching saved %.0f %% of the crossings, with up to %s in one\n",
+                100.0 * (posted - crossings) / posted, text_count(outcome->stats.interrupts.max_batch).chars);
+    else
+        fprintf(out, "batching saved nothing\n");
+}
+
+static void print_memory(FILE *out, const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    fprintf(out, "  memory        %s, %s a machine; %s pages in use, %s of them shared\n",
+            text_bytes(stats->memory.bytes).chars,
+            text_bytes(stats->memory.bytes / (stats->machines ? stats->machines : 1)).chars,
+            text_count(stats->memory.frames).chars, text_count(stats->memory.shared_frames).chars);
+    fprintf(out, "  digest        %016llx\n", (unsigned long long)outcome->digest);
+    if (stats->keys_dropped)
+        fprintf(out, "  keyboard      %s keys came too fast and were dropped\n", text_count(stats->keys_dropped).chars);
+}
+
+static void print_card(FILE *out, uint32_t vm, const struct denali_machine *machine)
+{
+    static const char *const names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+    if (machine->state == DENALI_TERMINATED) {
+        fprintf(out, "vm %u ended with status %u\n", vm, machine->exit_status);
+        return;
+    }
+    fprintf(out, "vm %u failed: %s\n    at 0x%08x%s%s%s:  %s\n   ", vm, machine->reason, machine->eip,
+            machine->symbol[0] ? " (" : "", machine->symbol, machine->symbol[0] ? ")" : "", machine->disassembly);
+    for (int i = 0; i < 8; i++)
+        fprintf(out, " %s=%08x%s", names[i], machine->regs[i], i == 3 ? "\n   " : "");
+    fprintf(out, " eflags=%05x, after %s instructions\n", machine->eflags, text_count(machine->instructions).chars);
+}
+
+static void print_cards(FILE *out, const struct outcome *outcome)
+{
+    uint64_t bad = (uint64_t)outcome->stats.failed + outcome->ended_badly, cards = bad < CARDS_MAX ? bad : CARDS_MAX;
+    struct denali_machine machine;
+    for (uint32_t vm = 0, shown = 0; shown < cards && denali_get_machine(outcome->denali, vm, &machine); vm++) {
+        if (machine.state != DENALI_FAILED && (machine.state != DENALI_TERMINATED || machine.exit_status == 0))
+            continue;
+        print_card(out, vm, &machine);
+        shown++;
+    }
+    if (bad > CARDS_MAX)
+        fprintf(out, "and %s more\n", text_count(bad - CARDS_MAX).chars);
+}
+
+void summary_print(FILE *out, const struct outcome *outcome)
+{
+    print_head(out, outcome);
+    print_machines(out, outcome);
+    print_frames(out, outcome);
+    print_interrupts(out, outcome);
+    print_memory(out, outcome);
+    print_cards(out, outcome);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A machine without a kernel: boot registers, crossings, port instructions.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../emu/machine.h"
+#include "tiny_image.h"
+
+enum { MEMORY = 64 << 10 };
+
+struct bench {
+    struct machine_host host;
+    struct event_queue events;
+    struct clock clock;
+    struct frame_pool *pool;
+    struct image image;
+    struct machine machine;
+    unsigned posts;
+};
+
+static void count_post(struct machine_host *host, struct machine *m)
+{
+    (void)m;
+    ((struct bench *)host)->posts++;
+}
+
+static void bench_init(struct bench *b, uint32_t id, const char *arguments)
+{
+    static const uint8_t program[] = {0xF4};
+    uint8_t file[256];
+    char error[256];
+    const struct machine_config config = {.arguments = arguments, .queue_frames = 4};
+
+    *b = (struct bench){.clock = {.khz = 2000000}, .pool = frame_pool_new(100)};
+    b->host = (struct machine_host){.posted = count_post, .events = &b->events, .clock = &b->clock};
+    event_queue_init(&b->events);
+    cr_assert(event_reserve(&b->events, 4));
+    size_t size = tiny_image(file, sizeof(file), program, sizeof(program));
+    cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, error, sizeof(error)), "%s", error);
+    cr_assert(machine_init(&b->machine, id, &b->image, &config, &b->host));
+}
+
+static void bench_drop(struct bench *b)
+{
+    machine_drop(&b->machine);
+    image_drop(&b->image);
+    event_queue_drop(&b->events);
+    frame_pool_free(b->pool);
+}
+
+static void get(struct bench *b, uint32_t address, void *to, uint32_t length)
+{
+    uint32_t fault;
+    cr_assert(space_read(&b->machine.space, address, to, length, &fault));
+}
+
+static void put(struct bench *b, uint32_t address, const void *from, uint32_t length)
+{
+    uint32_t fault;
+    cr_assert(space_write(&b->machine.space, address, from, length, &fault));
+}
+
+static uint32_t get32(struct bench *b, uint32_t address)
+{
+    uint32_t value;
+    get(b, address, &value, sizeof(value));
+    return value;
+}
+
+Test(machine, boots_with_the_documented_registers)
+{
+    struct bench b;
+    uint8_t mac[6];
+    char arguments[32];
+    bench_init(&b, 0x012345, "net={vm} again {vm}{v}");
+    cr_assert_eq(b.machine.state.eip, DENALI_IMAGE_BASE);
+    cr_assert_eq(b.machine.state.regs[ESP], MEMORY);
+    cr_assert_eq(cpu_state_eflags(&b.machine.state), FLAG_ONE);
+    cr_assert_eq(get32(&b, DENALI_REG_MAGIC), DENALI_MAGIC);
+    cr_assert_eq(get32(&b, DENALI_REG_ABI_VERSION), DENALI_ABI_VERSION);
+    cr_assert_eq(get32(&b, DENALI_REG_VM_ID), 0x012345);
+    cr_assert_eq(get32(&b, DENALI_REG_CPU_KHZ), 2000000);
+    cr_assert_eq(get32(&b, DENALI_REG_MEMORY_SIZE), MEMORY);
+    cr_assert_eq(get32(&b, DENALI_REG_IMAGE_END), DENALI_IMAGE_BASE + 1);
+    get(&b, DENALI_REG_NIC_MAC, mac, sizeof(mac));
+    cr_assert_arr_eq(mac, ((const uint8_t[]){0x02, 0x44, 0x4E, 0x01, 0x23, 0x45}), sizeof(mac));
+    get(&b, get32(&b, DENALI_REG_ARGS), arguments, sizeof(arguments));
+    cr_assert_str_eq(arguments, "net=74565 again 74565{v}");
+    bench_drop(&b);
+}
+
+Test(machine, arguments_that_do_not_fit_are_refused)
+{
+    char text[DENALI_ARGS_MAX + 8];
+    memset(text, 'x', sizeof(text));
+    strcpy(text + DENALI_ARGS_MAX - 4, "{vm}");
+    cr_assert_eq(machine_arguments(NULL, 0, text, 1234), DENALI_ARGS_MAX);
+    cr_assert_eq(machine_arguments(NULL, 0, text, 12345), DENALI_ARGS_MAX + 1);
+}
+
+Test(machine, interrupts_gather_until_a_crossing)
+{
+    struct bench b;
+    bench_init(&b, 0, "");
+    keyboard_event(&b.machine.keyboard, 'a');
+    keyboard_event(&b.machine.keyboard, 'b');
+    b.machine.line.post(&b.machine.line, DENALI_IRQ_TIMER);
+    cr_assert_eq(b.posts, 3);
+    cr_assert_eq(get32(&b, DENALI_REG_IRQ_PENDING), 0);
+    cr_assert(machine_has_interrupts(&b.machine));
+    cr_assert_eq(machine_cross(&b.machine), 3);
+    cr_assert_eq(get32(&b, DENALI_REG_IRQ_PENDING), DENALI_IRQ_KEYBOARD | DENALI_IRQ_TIMER);
+    cr_assert_eq(machine_cross(&b.machine), 0);
+    cr_assert_eq(get32(&b, DENALI_REG_IRQ_PENDING), DENALI_IRQ_KEYBOARD | DENALI_IRQ_TIMER);
+    bench_drop(&b);
+}
+
+Test(machine, crossing_brings_the_time_up_to_date)
+{
+    struct bench b;
+    uint64_t time_ns, tsc;
+    bench_init(&b, 0, "");
+    b.clock.cycles = 5000000001;
+    machine_cross(&b.machine);
+    get(&b, DENALI_REG_TIME_NS, &time_ns, sizeof(time_ns));
+    get(&b, DENALI_REG_TIME_TSC, &tsc, sizeof(tsc));
+    cr_assert_eq(time_ns, CLOCK_EPOCH_NS + 2500000000);
+    cr_assert_eq(tsc, 5000000001);
+    bench_drop(&b);
+}
+
+Test(machine, timer_is_armed_with_the_deadline_in_the_page)
+{
+    struct bench b;
+    struct cpu_exception exception;
+    const uint64_t deadline = CLOCK_EPOCH_NS + 3;
+    const struct cpu_io arm = {.port = DENALI_PORT_TIMER, .bytes = 4, .length = 1, .value = 1, .count = 1};
+    bench_init(&b, 0, "");
+    put(&b, DENALI_REG_TIMER_DEADLINE, &deadline, sizeof(deadline));
+    cr_assert(machine_io(&b.machine, &arm, &exception));
+    cr_assert_eq(event_next_time(&b.events), 6);
+    event_run(&b.events, 5);
+    cr_assert_eq(b.posts, 0);
+    event_run(&b.events, 6);
+    cr_assert_eq(b.posts, 1);
+    bench_drop(&b);
+}
+
+Test(machine, deadline_in_the_past_is_due_at_once)
+{
+    struct bench b;
+    struct cpu_exception exception;
+    const struct cpu_io arm = {.port = DENALI_PORT_TIMER, .bytes = 4, .length = 1, .value = 1, .count = 1};
+    bench_init(&b, 0, "");
+    b.clock.cycles = 77;
+    cr_assert(machine_io(&b.machine, &arm, &exception));
+    cr_assert_eq(event_next_time(&b.events), 77);
+    bench_drop(&b);
+}
+
+Test(machine, unassigned_ports_and_forms_read_ones)
+{
+    struct bench b;
+    struct cpu_exception exception;
+    const struct cpu_io cases[] = {
+        {.port = 0x999, .bytes = 4, .in = true, .length = 1, .count = 1},
+        {.port = DENALI_PORT_DISK_DONE, .bytes = 4, .in = true, .length = 1, .count = 1},
+        {.port = DENALI_PORT_KEYBOARD, .bytes = 2, .in = true, .length = 1, .count = 1},
+        {.port = DENALI_PORT_CONSOLE, .bytes = 1, .in = true, .length = 1, .count = 1},
+    };
+    bench_init(&b, 0, "");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        b.machine.state.regs[EAX] = 0;
+        cr_assert(machine_io(&b.machine, &cases[i], &exception));
+        cr_assert_eq(b.machine.state.regs[EAX], cases[i].bytes == 4 ? 0xFFFFFFFF : (1u << (8 * cases[i].bytes)) - 1);
+    }
+    bench_drop(&b);
+}
+
+Test(machine, backward_port_string_does_nothing)
+{
+    struct bench b;
+    struct cpu_exception exception;
+    const struct cpu_io write = {
+        .port = DENALI_PORT_CONSOLE, .bytes = 1, .string = true, .repeated = true, .length = 2, .count = 5};
+    bench_init(&b, 0, "");
+    b.machine.state.regs[ECX] = 5;
+    b.machine.state.control = FLAG_DF;
+    cr_assert(machine_io(&b.machine, &write, &exception));
+    cr_assert_eq(b.machine.console.written, 0);
+    cr_assert_eq(b.machine.state.regs[ECX], 5);
+    b.machine.state.control = 0;
+    cr_assert(machine_io(&b.machine, &write, &exception));
+    cr_assert_eq(b.machine.console.written, 5);
+    cr_assert_eq(b.machine.state.regs[ECX], 0);
+    bench_drop(&b);
+}
+
+Test(machine, port_string_that_faults_leaves_all_as_it_was)
+{
+    struct bench b;
+    struct cpu_exception exception;
+    const struct cpu_io write = {.port = DENALI_PORT_CONSOLE,
+                                 .bytes = 1,
+                                 .string = true,
+                                 .repeated = true,
+                                 .length = 2,
+                                 .address = MEMORY - 3,
+                                 .count = 5};
+    bench_init(&b, 0, "");
+    b.machine.state.regs[ECX] = 5;
+    const struct cpu_state before = b.machine.state;
+    cr_assert(!machine_io(&b.machine, &write, &exception));
+    cr_assert_eq(exception.number, DENALI_EXC_MEMORY);
+    cr_assert_eq(exception.address, MEMORY);
+    cr_assert_arr_eq(&b.machine.state, &before, sizeof(before));
+    cr_assert_eq(b.machine.console.written, 0);
+    bench_drop(&b);
+}
+
+Test(machine, digest_covers_registers_memory_and_devices_but_not_time)
+{
+    struct bench b;
+    bench_init(&b, 0, "");
+    machine_cross(&b.machine);
+    uint64_t digest = machine_digest(&b.machine);
+    b.clock.cycles = 1000;
+    machine_cross(&b.machine);
+    cr_assert_eq(machine_digest(&b.machine), digest);
+
+    b.machine.state.regs[EDI] ^= 1;
+    cr_assert_neq(machine_digest(&b.machine), digest);
+    b.machine.state.regs[EDI] ^= 1;
+    put(&b, 0x5000, "x", 1);
+    cr_assert_neq(machine_digest(&b.machine), digest);
+    put(&b, 0x5000, "", 1);
+    cr_assert_eq(machine_digest(&b.machine), digest, "a page of zeroes is as no page");
+    keyboard_event(&b.machine.keyboard, 'a');
+    cr_assert_neq(machine_digest(&b.machine), digest);
+    bench_drop(&b);
+}
+
+Test(machine, ended_machine_keeps_its_digest_and_gives_its_frames_back)
+{
+    struct bench b;
+    bench_init(&b, 0, "");
+    put(&b, 0x5000, "x", 1);
+    uint64_t digest = machine_digest(&b.machine), frames = frame_pool_used(b.pool);
+    machine_end(&b.machine, MACHINE_TERMINATED);
+    cr_assert_lt(frame_pool_used(b.pool), frames);
+    cr_assert_eq(machine_digest(&b.machine), digest);
+    bench_drop(&b);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "../../emu/options.h"
+
+/* Parses a line cut at blanks; options_drop() is the caller's. */
+static bool parse(struct options *options, char *line)
+{
+    char *words[32] = {0};
+    int count = 0;
+    for (char *word = strtok(line, " "); word && count < 31; word = strtok(NULL, " "))
+        words[count++] = word;
+    return options_parse(options, count, words);
+}
+
+#define PARSE(options, text)                                                                                           \
+    char line_[] = "denali " text;                                                                                     \
+    bool good_ = parse(options, line_)
+
+/* The line is refused, and the message is this. */
+static void expect_refusal(const char *text, const char *message)
+{
+    char line[200];
+    struct options options;
+    snprintf(line, sizeof(line), "denali %s", text);
+    bool good = parse(&options, line);
+    cr_expect(!good, "accepted: %s", text);
+    cr_expect_str_eq(options.error, message);
+    options_drop(&options);
+}
+
+Test(options, values_given_reach_the_configuration)
+{
+    struct options options;
+    PARSE(&options,
+          "run a.elf -n 100 --memory=32M --frames 2G --cpu-mhz 500 --quantum 10us --until 2s --instructions 5k "
+          "--queue 7 --interrupts immediate --idle no-timeout --engine step --stats s.json -q");
+    cr_assert(good_, "%s", options.error);
+    const struct denali_config *config = &options.config;
+    cr_assert_eq(options.command, COMMAND_run);
+    cr_assert_str_eq(config->image, "a.elf");
+    cr_assert_eq(config->machines, 100);
+    cr_assert_eq(config->memory, 32u << 20);
+    cr_assert_eq(config->frames, 2ull << 30);
+    cr_assert_eq(config->cpu_khz, 500000);
+    cr_assert_eq(config->quantum_ns, 10000);
+    cr_assert_eq(config->until_ns, 2000000000);
+    cr_assert_eq(config->instructions, 5000);
+    cr_assert_eq(config->queue_frames, 7);
+    cr_assert_eq(config->interrupts, DENALI_INTERRUPTS_IMMEDIATE);
+    cr_assert_eq(config->idle, DENALI_IDLE_NO_TIMEOUT);
+    cr_assert_eq(config->engine, DENALI_ENGINE_STEP);
+    cr_assert_eq(config->keyboard, -1, "a hundred machines have no keyboard unless asked for");
+    cr_assert_str_eq(options.stats_path, "s.json");
+    cr_assert(options.quiet);
+    options_drop(&options);
+}
+
+Test(options, nothing_given_leaves_the_defaults)
+{
+    struct options options;
+    struct denali_config defaults;
+    denali_config_init(&defaults);
+    PARSE(&options, "run a.elf");
+    cr_assert(good_, "%s", options.error);
+    cr_assert_eq(options.config.machines, defaults.machines);
+    cr_assert_eq(options.config.memory, defaults.memory);
+    cr_assert_eq(options.config.quantum_ns, defaults.quantum_ns);
+    cr_assert_eq(options.config.keyboard, 0, "one machine has the keyboard");
+    options_drop(&options);
+}
+
+Test(options, letter_and_value_in_one_word_is_read)
+{
+    struct options options;
+    PARSE(&options, "run -n12 a.elf -m64M");
+    cr_assert(good_, "%s", options.error);
+    cr_assert_eq(options.config.machines, 12);
+    cr_assert_eq(options.config.memory, 64u << 20);
+    options_drop(&options);
+}
+
+Test(options, words_after_dashes_become_the_argument_string)
+{
+    struct options options;
+    PARSE(&options, "run a.elf -n 3 -- net=10.0.0.1/8 --vms {vm}");
+    cr_assert(good_, "%s", options.error);
+    cr_assert_str_eq(options.config.arguments, "net=10.0.0.1/8 --vms {vm}");
+    cr_assert_eq(options.config.machines, 3);
+    options_drop(&options);
+}
+
+Test(options, net_pcap_names_its_files)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --net pcap:out=o.pcapng,in=i.pcap");
+    cr_assert(good_, "%s", options.error);
+    cr_assert_str_eq(options.config.net_in, "i.pcap");
+    cr_assert_str_eq(options.config.net_out, "o.pcapng");
+    options_drop(&options);
+}
+
+Test(options, trace_has_kinds_and_machines)
+{
+    struct options options;
+    PARSE(&options, "run a.elf -n 9 --trace ports,frames@2-3");
+    cr_assert(good_, "%s", options.error);
+    cr_assert_eq(options.config.trace, DENALI_TRACE_PORTS | DENALI_TRACE_FRAMES);
+    cr_assert_eq(options.config.trace_first, 2);
+    cr_assert_eq(options.config.trace_last, 3);
+    options_drop(&options);
+}
+
+Test(options, trace_all_is_every_kind)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --trace all");
+    cr_assert(good_, "%s", options.error);
+    cr_assert_eq(options.config.trace, DENALI_TRACE_INSTRUCTIONS | DENALI_TRACE_INTERRUPTS | DENALI_TRACE_EXCEPTIONS |
+                                           DENALI_TRACE_PORTS | DENALI_TRACE_FRAMES | DENALI_TRACE_SCHEDULE);
+    options_drop(&options);
+}
+
+Test(options, unknown_word_names_the_nearest)
+{
+    expect_refusal("run a.elf --memori 16M", "--memori: 'denali run' has no such option; the nearest is --memory");
+    expect_refusal("run a.elf --zzzzzzzzzzzz", "--zzzzzzzzzzzz: 'denali run' has no such option; see 'denali help'");
+    expect_refusal("disams a.elf", "'disams' is no command; the nearest is 'disasm'");
+    expect_refusal("run a.elf -x", "-x: 'denali run' has no such option; see 'denali help'");
+}
+
+Test(options, option_of_the_design_is_not_in_this_version)
+{
+    expect_refusal("run a.elf --clock host", "--clock is not in this version");
+    expect_refusal("run a.elf --seed=1", "--seed is not in this version");
+    expect_refusal("replay x", "'denali replay' is not in this version");
+    expect_refusal("run a.elf --net user",
+                   "--net: user is not in this version; it has pcap:in=FILE[,out=FILE] and none");
+}
+
+Test(options, size_without_sense_says_what_is_accepted)
+{
+    expect_refusal("run a.elf -m 16X",
+                   "--memory: '16X' is not a size: write bytes, or a number with K, M or G, such as 16M");
+    expect_refusal("run a.elf -m M",
+                   "--memory: 'M' is not a size: write bytes, or a number with K, M or G, such as 16M");
+    expect_refusal("run a.elf -m 16", "--memory: 16 is not a multiple of 4K from 8K to 4194300K (16M is 16 megabytes)");
+    expect_refusal("run a.elf -m 4G", "--memory: 4G is not a multiple of 4K from 8K to 4194300K (16M is 16 megabytes)");
+    expect_refusal(
+        "run a.elf --frames 99999999999999999999G",
+        "--frames: '99999999999999999999G' is not a size: write bytes, or a number with K, M or G, such as 16M");
+}
+
+Test(options, time_without_unit_says_what_is_accepted)
+{
+    expect_refusal("run a.elf --until 5",
+                   "--until: '5' is not a time: write a number with ns, us, ms, s, min or h, such as 10ms");
+    expect_refusal("run a.elf --until -5s",
+                   "--until: '-5s' is not a time: write a number with ns, us, ms, s, min or h, such as 10ms");
+    expect_refusal("run a.elf --quantum 999ns", "--quantum: 999ns is not between 1us and 1s");
+    expect_refusal("run a.elf --until 0s", "--until: the limit must be more than 0");
+}
+
+Test(options, number_out_of_range_says_the_range)
+{
+    expect_refusal("run a.elf -n 0", "--vms: '0' is not a number from 1 to 16777216");
+    expect_refusal("run a.elf -n 16777217", "--vms: '16777217' is not a number from 1 to 16777216");
+    expect_refusal("run a.elf -n 1x", "--vms: '1x' is not a number from 1 to 16777216");
+    expect_refusal("run a.elf -n -1", "--vms: '-1' is not a number from 1 to 16777216");
+    expect_refusal("run a.elf --vms", "--vms needs a value: N");
+    expect_refusal("run a.elf -q=1", "--quiet takes no value, but '=1' was given");
+}
+
+Test(options, word_not_in_the_list_shows_the_list)
+{
+    expect_refusal("run a.elf --engine fast", "--engine: 'fast' is not one of blocks|step");
+    expect_refusal("run a.elf --console file:", "--console: 'file:' is not one of stdio, file:DIR and none");
+    expect_refusal("run a.elf --trace ports,",
+                   "--trace: '' is not one of instructions|interrupts|exceptions|ports|frames|schedule|all");
+}
+
+Test(options, net_malformed_is_refused)
+{
+    expect_refusal("run a.elf --net pcap:", "--net: pcap: has in=FILE and out=FILE, but no ''");
+    expect_refusal("run a.elf --net pcap:in", "--net: in= needs a file name");
+    expect_refusal("run a.elf --net pcap:in=a,in=b", "--net: in= is there twice");
+}
+
+Test(options, trace_of_absent_machine_is_refused)
+{
+    expect_refusal("run a.elf -n 4 --trace all@4", "--trace: there is no machine 4, the last is 3");
+    expect_refusal("run a.elf --trace all@2-1",
+                   "--trace: '@2-1' names no machines: write @N or @N-M, with machines from 0");
+}
+
+Test(options, files_wrong_in_number_are_refused)
+{
+    expect_refusal("run", "'denali run' needs a file: denali run IMAGE [OPTIONS] [-- ARGS...]");
+    expect_refusal("info a b", "'b' is one file too many after 'a'");
+    expect_refusal("run a b", "'b' is one file too many after 'a'; arguments of the machines come after --");
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the guests on the emulator and compares consoles and exit statuses.
+
+    run_guests.py DENALI GUESTS-FOLDER LIBRARY-TEST
+"""
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../style"))
+from tap import Tap
+
+CLOCK = "".join(f"2002-12-09T00:00:0{second}Z\n" for second in range(3))
+WELL = "".join(f"vm {vm}: machine {vm} is well\n" for vm in (0, 2))
+
+# Name, guest, options, arguments, what is typed, exit status, console.
+CASES = [
+    ("hello_one_machine", "hello", [], "", "", 0, "Hello from machine 0\n"),
+    ("hello_three_machines", "hello", ["-n", "3"], "", "", 0,
+     "".join(f"vm {vm}: Hello from machine {vm}\n" for vm in range(3))),
+    ("clock_counts_seconds", "clock", [], "count=3", "", 0, CLOCK),
+    ("clock_slow_cpu_counts_seconds", "clock", ["--cpu-mhz", "7"], "count=3", "", 0, CLOCK),
+    ("clock_without_timeout_counts_seconds", "clock", ["--idle", "no-timeout", "--cpu-mhz", "1"], "count=3", "", 0, CLOCK),
+    ("primes_below_100000", "primes", [], "", "", 0, "9592 primes below 100000, the last is 99991\n"),
+    ("primes_below_30", "primes", [], "n=30", "", 0, "10 primes below 30, the last is 29\n"),
+    ("primes_too_many_for_memory", "primes", ["-m", "1M"], "n=2000000", "", 1,
+     "n=2000000: needs more memory than this machine has\n"),
+    ("keys_until_q", "keys", [], "", "hé€z😀\nxqy", 0, "hé€z😀\nx"),
+    ("spin_ends_after_count", "spin", [], "count=12345", "", 0, "machine 0 turned 12345 times\n"),
+    ("number_malformed_status_2", "spin", [], "count=12x", "", 1, "count=12x: not a number below 4294967295\n"),
+    ("echo_network_too_small", "echo", ["-n", "2"], "net=10.0.0.2/30", "", 1,
+     "vm 1: net=10.0.0.2/30: no network A.B.C.D/1-30 with an address for machine 1\n"),
+    ("echo_alone_is_quiet", "echo", [], "", "", 0, ""),
+    ("crash_in_one_machine_only", "crash", ["-n", "3"], "how=divide vm=1", "", 1,
+     WELL.replace("vm 2", "vm 1: machine 1: divides by zero\nvm 2", 1)),
+    ("crash_unknown_way", "crash", [], "how=x", "", 1, "x: give how=NAME; how=list prints the names\n"),
+]
+
+FATAL = ["wild-read", "wild-write", "wild-jump", "illegal", "privileged", "divide", "overflow", "bound", "breakpoint",
+         "int", "stack", "recursion", "double", "status"]
+ENDLESS = ["loop", "storm"]
+
+
+def run(denali, image, options, arguments, typed=""):
+    command = [denali, "run", image, "-q", *options, "--", *arguments.split()]
+    done = subprocess.run(command, input=typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                          timeout=60)
+    return done.returncode, done.stdout
+
+
+def differences(expected, found):
+    """Lines for the report: nothing if both are equal."""
+    return [f"expected {expected!r}", f"   found {found!r}"] if expected != found else []
+
+
+def main():
+    denali, guests, library, tap = sys.argv[1], sys.argv[2], sys.argv[3], Tap()
+
+    def image(name):
+        return os.path.join(guests, name + ".elf")
+
+    for name, guest, options, arguments, typed, status, console in CASES:
+        tap.check(name, differences((status, console), run(denali, image(guest), options, arguments, typed)))
+    tap.check("library_works_on_the_machine", differences((0, "0 failures\n"), run(denali, library, [], "one n=0x20 three")))
+
+    status, listing = run(denali, image("crash"), [], "how=list")
+    ways = [line.split()[0] for line in listing.splitlines()]
+    tap.check("crash_list_names_all_ways", differences((0, sorted(FATAL + ENDLESS)), (status, sorted(ways))))
+    for way in FATAL:
+        status, console = run(denali, image("crash"), [], "how=" + way)
+        tap.check(f"crash_{way}_ends_the_machine", differences((1, 1), (status, console.count("\n"))))
+    for way in ENDLESS:
+        status, console = run(denali, image("crash"), ["--until", "5ms"], "how=" + way)
+        tap.check(f"crash_{way}_runs_to_the_limit", differences((0, 1), (status, console.count("\n"))))
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
