@@ -80,11 +80,6 @@ static struct code *code_new(struct cpu *c, struct page *page)
     return code;
 }
 
-static struct block **bucket_of(struct code *code, uint32_t offset)
-{
-    return &code->buckets[(offset ^ offset >> 8) % CODE_BUCKETS];
-}
-
 /* The operations of a block under construction. */
 struct builder {
     struct op ops[BLOCK_OPS];
@@ -217,10 +212,10 @@ static struct block *block_build(struct cpu *c, struct page *page, uint32_t offs
     head.code = code;
     head.instructions = b.instructions;
     head.length = b.length;
-    head.chained = *bucket_of(code, offset);
+    head.chained = *code_bucket(code, offset);
     *block = head;
     memcpy(block->ops, b.ops, b.count * sizeof(struct op));
-    *bucket_of(code, offset) = block;
+    *code_bucket(code, offset) = block;
     code->granules |= granule_mask(offset, (uint32_t)b.length - head.tail_length);
     c->counters.blocks_decoded++;
     c->counters.blocks_bytes += block_size(b.count);
@@ -234,9 +229,7 @@ struct block *block_find(struct cpu *c)
 
     if (!page)
         return NULL;
-    struct block *block = page->code ? *bucket_of(page->code, offset) : NULL;
-    while (block && block->offset != offset)
-        block = block->chained;
+    struct block *block = page->code ? code_find(page->code, offset) : NULL;
     return block ? block : block_build(c, page, offset);
 }
 

@@ -63,8 +63,7 @@ struct code;
 struct link {
     struct block *block; /* NULL: not known yet */
     uint64_t serial;     /* of the target's code; 0 = the block's own */
-    uint32_t eip;        /* the target */
-    bool varies;         /* another target each time: eip and serial are always compared */
+    uint32_t eip;        /* the target, where it may be another each time; serial is then never 0 */
 };
 
 #define BLOCK_INSTRUCTIONS 32
@@ -95,6 +94,20 @@ struct code {
     struct block *buckets[CODE_BUCKETS];
 };
 
+static inline struct block **code_bucket(struct code *code, uint32_t offset)
+{
+    return &code->buckets[(offset ^ offset >> 8) % CODE_BUCKETS];
+}
+
+/* The block that starts at `offset` in the page, NULL if none has been decoded there. */
+static inline struct block *code_find(struct code *code, uint32_t offset)
+{
+    struct block *block = *code_bucket(code, offset);
+    while (block && block->offset != offset)
+        block = block->chained;
+    return block;
+}
+
 /* A TLB entry: a page of one memory (the key holds its tag), and where it is in host memory. */
 struct tlb_entry {
     uint64_t read_key, write_key; /* key of the page; 0 = may not be used so without asking */
@@ -109,7 +122,7 @@ enum stop {
     STOP_LOOKUP,    /* at cpu.eip: find the block there */
     STOP_EXCEPTION, /* cpu.exception, at cpu.eip */
     STOP_RETRY,     /* at cpu.eip: this instruction must be run alone (it changes code or interrupt registers) */
-    STOP_BUDGET,    /* in the middle of a repeated instruction, at cpu.eip */
+    STOP_BUDGET,    /* in the middle of a repeated instruction, at cpu.eip: look at the budget, then go on */
     STOP_EXHAUSTED, /* at cpu.eip: no physical frame for a write */
     STOP_IO,
     STOP_IDLE,

@@ -188,16 +188,25 @@ INLINE const struct op *go(struct cpu *c, struct link *link, uint32_t eip)
     return NULL;
 }
 
-/* To a target that may be another each time: the link remembers the last one. */
+/* To a target that may be another each time. The link remembers the last one; another that has been decoded already is
+ * looked up here, so that only new code leaves for the run loop. */
 INLINE const struct op *go_anywhere(struct cpu *c, uint32_t eip)
 {
     struct link *link = &c->block->links[0];
+    const struct tlb_entry *entry = tlb_entry(c, eip);
+
     c->eip = eip;
-    if (likely(link->block && link->eip == eip && link_holds(c, link, eip)))
-        return enter(c, link->block);
-    link->varies = true;
+    if (likely(entry->read_key == tlb_key(c, eip) && entry->page->code)) {
+        if (link->eip == eip && link->serial == entry->page->code->serial)
+            return enter(c, link->block);
+        struct block *block = code_find(entry->page->code, eip & PAGE_MASK);
+        if (likely(block)) {
+            *link = (struct link){.block = block, .serial = entry->page->code->serial, .eip = eip};
+            return enter(c, block);
+        }
+    }
     c->stop = STOP_LOOKUP;
-    c->unlinked = link;
+    c->unlinked = NULL;
     return NULL;
 }
 
@@ -393,10 +402,13 @@ JUMP_BODY(STI)
     return op_leave(c, op, STOP_LOOKUP, after(c, op));
 }
 
-/* Traps: the exception comes after the instruction. */
+/* Traps: the exception comes after the instruction. Where there is no handler to return from, EIP stays at the
+ * instruction, for the report of the machine's end. */
 INLINE const struct op *trap(struct cpu *c, const struct op *op, uint32_t number, uint32_t error)
 {
     fault(c, number, error);
+    if (register_read(c, DENALI_REG_EXC_HANDLER) == 0)
+        return op_stop(c, op);
     return op_leave(c, op, STOP_EXCEPTION, after(c, op));
 }
 

@@ -81,6 +81,13 @@ BODY bool scas_once(struct cpu *c, const struct op *op, unsigned bits)
 
 typedef bool string_once(struct cpu *, const struct op *, unsigned bits);
 
+/* An iteration may overwrite the instruction itself. In a block such a store is refused, but not when running alone, nor
+ * where the instruction goes on in the next page: then each iteration is decoded, or checked, anew. */
+INLINE bool may_change_itself(const struct cpu *c)
+{
+    return c->alone || c->block->tail_length != 0;
+}
+
 /* The block has paid for one iteration; each further one is paid for here. */
 BODY bool repeat_string(struct cpu *c, const struct op *op, string_once *once, bool compares, unsigned bits)
 {
@@ -95,7 +102,7 @@ BODY bool repeat_string(struct cpu *c, const struct op *op, string_once *once, b
             return true;
         if (compares && flag_zf(c) != (op->repeat == REPEAT_WHILE_EQUAL))
             return true;
-        if (c->budget == 0)
+        if (c->budget == 0 || may_change_itself(c))
             return leave_with(c, STOP_BUDGET);
         c->budget--;
     }

@@ -167,11 +167,10 @@ static void trace(struct cpu *c)
 }
 
 /* The block at EIP becomes known to the link that was looking for it. */
-static void link_fill(struct link *link, const struct block *from, struct block *to, uint32_t eip)
+static void link_fill(struct link *link, const struct block *from, struct block *to)
 {
     link->block = to;
-    link->serial = from->code == to->code && !link->varies ? 0 : to->code->serial;
-    link->eip = eip;
+    link->serial = from->code == to->code ? 0 : to->code->serial;
 }
 
 static void run_block(struct cpu *c)
@@ -184,7 +183,7 @@ static void run_block(struct cpu *c)
         return;
     }
     if (link)
-        link_fill(link, c->block, block, c->eip);
+        link_fill(link, c->block, block);
     run_ops(c, enter(c, block));
 }
 

@@ -121,7 +121,7 @@ static void print_image_code(const struct image *image, struct disassembler *dis
 
 int disasm_command(struct options *options)
 {
-    struct specimen specimen;
+    struct specimen specimen = {.pool = NULL};
     struct disassembler disassembler;
     int status = specimen_load(&specimen, options->operand);
     if (status != STATUS_OK)
@@ -147,7 +147,7 @@ static uint32_t count_symbols(const struct image *image)
 
 static int image_info(const char *path)
 {
-    struct specimen specimen;
+    struct specimen specimen = {.pool = NULL};
     Elf32_Phdr segment;
     int status = specimen_load(&specimen, path);
     if (status != STATUS_OK)

@@ -403,7 +403,7 @@ const char *image_symbol(const struct image *image, uint32_t address, uint32_t *
         else
             high = middle;
     }
-    if (low == 0)
+    if (low == 0 || address >= image->end)
         return NULL;
     *offset = address - image->functions[low - 1].address;
     return (const char *)image->file + image->functions[low - 1].name;

@@ -26,7 +26,7 @@ int snprintf(char *buffer, size_t size, const char *format, ...) __attribute__((
 int vsnprintf(char *buffer, size_t size, const char *format, va_list arguments)
     __attribute__((format(__printf__, 3, 0)));
 
-/* The heap is the memory between the image and the stack, for which 64 KB are kept. Blocks are aligned to 8 bytes and
- * not touched. */
+/* The heap is the memory between the image and the stack, for which 64 KB are kept. Blocks are aligned to 8 bytes;
+ * their bytes are not touched, so a large block costs what is used of it. */
 void *malloc(size_t size);
 void free(void *block);

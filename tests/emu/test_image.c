@@ -349,7 +349,9 @@ Test(image, symbol_is_the_function_at_or_before_the_address)
     expect_symbol(&bench.image, TEXT + 0x10, "early", 0);
     expect_symbol(&bench.image, TEXT + 0x7FF, "early", 0x7EF);
     expect_symbol(&bench.image, TEXT + 0x800, "late", 0);
-    expect_symbol(&bench.image, 0xFFFFFFFF, "late", 0xFFFFFFFF - TEXT - 0x800);
+    expect_symbol(&bench.image, bench.image.end - 1, "late", bench.image.end - 1 - TEXT - 0x800);
+    cr_expect_null(image_symbol(&bench.image, bench.image.end, &offset));
+    cr_expect_null(image_symbol(&bench.image, 0xFFFFFFFF, &offset));
     bench_drop(&bench);
 }
 

@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-enum { MACHINES = 3, INSTRUCTIONS = 20000, PROGRAM_MAX = 3 * DENALI_PAGE_SIZE, MEMORY = 64 << 10 };
+enum { MACHINES = 3, INSTRUCTIONS = 3000, PROGRAM_MAX = 3 * DENALI_PAGE_SIZE, MEMORY = 64 << 10 };
 
 static void check(bool holds)
 {
@@ -37,7 +37,7 @@ static uint64_t run(const char *image, enum denali_engine engine, uint64_t quant
     config.machines = MACHINES;
     config.memory = MEMORY;
     config.frames = MEMORY * 2; /* less than they may ask for */
-    config.quantum_ns = 1777;
+    config.quantum_ns = 177;
     config.instructions = INSTRUCTIONS;
     config.until_ns = 1000000000;
     config.engine = engine;
