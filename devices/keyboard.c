@@ -9,6 +9,7 @@ static uint32_t keyboard_in(struct device *device, uint16_t port)
 {
     (void)port;
     struct keyboard *keyboard = container_of(device, struct keyboard, device);
+    keyboard->wanted = true;
     if (keyboard->count == 0)
         return 0;
     uint32_t event = keyboard->queue[keyboard->head];

@@ -13,6 +13,7 @@ struct keyboard {
     uint32_t *queue;             /* KEYBOARD_QUEUE entries, allocated with the first event, NULL before */
     uint32_t head, count;
     uint64_t dropped;
+    bool wanted; /* the guest has looked for keys: only then does the host wait for somebody to type */
 };
 
 void keyboard_init(struct keyboard *, struct interrupt_line *);

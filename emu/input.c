@@ -61,7 +61,7 @@ bool input_take(struct input *input, struct keyboard *keyboard, bool wait)
     uint8_t bytes[KEYBOARD_QUEUE / EVENTS_PER_BYTE];
     size_t room = keyboard_room(keyboard) / EVENTS_PER_BYTE;
 
-    if (input->descriptor < 0 || room == 0)
+    if (input->descriptor < 0 || room == 0 || !keyboard->wanted)
         return false;
     int ready = poll(&poll_fd, 1, wait ? -1 : 0);
     if (ready < 0 && errno == EINTR)

@@ -2,19 +2,21 @@
  *
  * The door through which the host's keyboard enters: bytes of a descriptor (UTF-8) become key events of one machine. It
  * is looked at only while every machine is idle, so bytes that are all there at once arrive at the same virtual times
- * in each run. It reads no more than the machine's keyboard has room for: nothing is lost.
+ * in each run. A guest that has never looked for keys gets none. It reads no more than the machine's keyboard has room
+ * for: nothing is lost.
  */
 #pragma once
 #include "../devices/keyboard.h"
 
 struct input {
-    int descriptor;  /* borrowed; -1: none, or at its end */
+    int descriptor;   /* borrowed; -1: none, or at its end */
     uint32_t partial; /* code point of a sequence that is not complete */
-    uint8_t missing; /* bytes of it still to come */
+    uint8_t missing;  /* bytes of it still to come */
 };
 
 void input_init(struct input *, int descriptor);
-/* Take what is there; `wait`: if nothing is, until something comes. True: keys were typed, or a signal ended the waiting. */
+/* Take what is there; `wait`: if nothing is, until something comes. True: keys were typed, or a signal ended the
+ * waiting. */
 bool input_take(struct input *, struct keyboard *, bool wait);
 /* One byte of input: a complete code point is pressed and released. Bytes that are not UTF-8 become U+FFFD. */
 void input_byte(struct input *, uint8_t byte, struct keyboard *);

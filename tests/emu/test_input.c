@@ -24,6 +24,7 @@ static void bench_init(struct bench *b)
     cr_assert_eq(pipe(b->pipe), 0);
     keyboard_init(&b->keyboard, &b->line);
     input_init(&b->input, b->pipe[0]);
+    b->keyboard.wanted = true;
 }
 
 static void bench_drop(struct bench *b)
@@ -99,6 +100,19 @@ Test(input, no_more_is_taken_than_the_keyboard_has_room_for)
             continue;
     cr_assert_eq(typed, 2 * sizeof(text));
     cr_assert_eq(b.keyboard.dropped, 0);
+    bench_drop(&b);
+}
+
+Test(input, guest_that_never_looked_for_keys_is_not_waited_for)
+{
+    struct bench b;
+    bench_init(&b);
+    b.keyboard.wanted = false;
+    cr_assert_eq(write(b.pipe[1], "x", 1), 1);
+    cr_assert(!input_take(&b.input, &b.keyboard, true));
+    cr_assert_eq(next_event(&b), 0);
+    cr_assert(input_take(&b.input, &b.keyboard, true));
+    expect_key(&b, 'x');
     bench_drop(&b);
 }
 

@@ -16,6 +16,7 @@ Test(text, time_any_has_fitting_unit)
 {
     cr_assert_str_eq(text_time(999).chars, "999 ns");
     cr_assert_str_eq(text_time(1500).chars, "1.5 us");
+    cr_assert_str_eq(text_time(999900).chars, "999.9 us");
     cr_assert_str_eq(text_time(12000000).chars, "12.0 ms");
     cr_assert_str_eq(text_time(1234567890).chars, "1.235 s");
     cr_assert_str_eq(text_time(7260ull * 1000000000).chars, "2 h 01 min");

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Same bytes everywhere: one simulation under every build, both engines, traced and not.
+
+    same_bytes.py GUESTS CAPTURE BUILD...        (BUILD: a folder that has `denali` in it)
+
+Every run is of the same images (those in the folder GUESTS). Digest, consoles and the capture of what the machines sent
+must be equal to the byte. Prints TAP.
+"""
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ENGINES = {
+    "blocks": ["--engine", "blocks"],
+    "step": ["--engine", "step"],
+    "traced": ["--trace", "all", "--trace-to", "/dev/null"],
+}
+
+
+def run(denali, image, options, arguments, folder):
+    """Everything a run leaves behind that must not depend on how it was run."""
+    out, stats = os.path.join(folder, "out.pcapng"), os.path.join(folder, "stats.json")
+    options = [option.replace("{out}", out) for option in options]
+    done = subprocess.run([denali, "run", image, "--quiet", "--stats", stats, *options, "--", *arguments],
+                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    with open(stats, encoding="utf-8") as file:
+        figures = json.load(file)
+    written = open(out, "rb").read() if os.path.exists(out) else b""
+    same = ("digest", "instructions", "virtual_ns", "frames", "interrupts", "vm_switches", "memory", "failed")
+    return {"status": done.returncode, "console": hashlib.sha256(done.stdout).hexdigest(),
+            "capture": hashlib.sha256(written).hexdigest(),
+            **{name: figures[name] for name in same if name != "memory"},
+            "frames of memory": figures["memory"]["frames"]}
+
+
+def main():
+    guests, capture, builds = sys.argv[1], sys.argv[2], sys.argv[3:]
+    scenes = {
+        "a hundred machines answer a capture":
+            ("echo", ["--vms", "100", "--net", f"pcap:in={capture},out={{out}}"], []),
+        "immediate interrupts on a slow processor":
+            ("echo", ["--vms", "30", "--cpu-mhz", "5", "--interrupts", "immediate",
+                      "--net", f"pcap:in={capture},out={{out}}"], []),
+        "machines that compute": ("primes", ["--vms", "5", "--quantum", "10us"], ["n=10000"]),
+        "machines that crash": ("crash", ["--vms", "20", "--vm-instructions", "100k"], ["how=recursion"]),
+    }
+    number, failures = 0, 0
+    for scene, (guest, options, arguments) in scenes.items():
+        first = None
+        for build in builds:
+            for engine, flags in ENGINES.items():
+                with tempfile.TemporaryDirectory() as folder:
+                    got = run(os.path.join(build, "denali"), os.path.join(guests, guest + ".elf"), options + flags,
+                              arguments, folder)
+                first = first or got
+                number += 1
+                differences = [name for name in got if got[name] != first[name]]
+                failures += bool(differences)
+                print(f"{'not ok' if differences else 'ok'} {number} - {scene}: {os.path.basename(build)}, {engine}")
+                for name in differences:
+                    print(f"# {name}: {got[name]}, not {first[name]}")
+    print(f"1..{number}")
+    return 1 if failures else 0
+
+
+sys.exit(main())
