@@ -11,7 +11,7 @@
 #include "cpu.h"
 #include "decode.h"
 
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 /* For what is on the way of every instruction: the compilers' own judgement keeps too much of it out of line. */
 #define INLINE static inline __attribute__((always_inline))
@@ -48,11 +48,11 @@ struct op {
     uint32_t displacement; /* of the address; of a jump: the next instruction, relative to the block's start */
     uint8_t destination, source, base, index; /* slots */
     uint8_t scale;
-    uint8_t narrow;        /* 16-bit address size */
-    uint8_t repeat;        /* enum repeat */
-    uint8_t number;        /* instructions before this one in the block */
-    uint16_t start;        /* of the instruction, relative to the block's start */
-    uint16_t length;       /* of the instruction */
+    uint8_t narrow;  /* 16-bit address size */
+    uint8_t repeat;  /* enum repeat */
+    uint8_t number;  /* instructions before this one in the block */
+    uint16_t start;  /* of the instruction, relative to the block's start */
+    uint16_t length; /* of the instruction */
 };
 
 struct block;
@@ -67,29 +67,29 @@ struct link {
 };
 
 #define BLOCK_INSTRUCTIONS 32
-#define BLOCK_OPS (2 * BLOCK_INSTRUCTIONS + 2)
+#define BLOCK_OPS          (2 * BLOCK_INSTRUCTIONS + 2)
 
 struct block {
     struct code *code;     /* NULL: a scratch block, used once */
     struct block *chained; /* next in the same bucket */
     uint16_t offset;       /* of the first instruction in the page */
     uint16_t instructions;
-    uint16_t length;       /* bytes of guest code */
-    uint8_t tail_length;   /* bytes of the one instruction that lie in the next page, 0 = none */
+    uint16_t length;     /* bytes of guest code */
+    uint8_t tail_length; /* bytes of the one instruction that lie in the next page, 0 = none */
     uint8_t tail[INSN_MAX];
-    struct link links[2];  /* 0: falls through, jumps indirectly or unconditionally; 1: a conditional jump is taken */
+    struct link links[2]; /* 0: falls through, jumps indirectly or unconditionally; 1: a conditional jump is taken */
     struct op ops[];
 };
 
-#define CODE_BUCKETS 256
+#define CODE_BUCKETS       256
 #define CODE_GRANULE_SHIFT 6 /* 64 bytes: a page has 64 granules, one bit each */
 
 /* What was decoded from one page. */
 struct code {
     struct cpu *cpu; /* that decoded it, and accounts for it */
     struct page *page;
-    uint64_t serial;   /* never used again */
-    uint64_t granules; /* that hold decoded bytes */
+    uint64_t serial;              /* never used again */
+    uint64_t granules;            /* that hold decoded bytes */
     struct code *next, *previous; /* all code of the CPU */
     struct block *buckets[CODE_BUCKETS];
 };
@@ -145,8 +145,8 @@ struct cpu {
     uint64_t start_cycles; /* cycle counter and budget when the run began */
     int64_t start_budget;
 
-    bool alone;  /* a single instruction is run from the scratch block: stores may do anything */
-    bool check;  /* interrupts may have become deliverable */
+    bool alone; /* a single instruction is run from the scratch block: stores may do anything */
+    bool check; /* interrupts may have become deliverable */
     enum stop stop;
     struct link *unlinked; /* STOP_LOOKUP: the link to fill in, or NULL */
     struct cpu_exception exception;
@@ -173,8 +173,8 @@ const struct op *op_raise(struct cpu *, const struct op *, uint32_t number, uint
 /* The end of a run with the instruction done. */
 const struct op *op_leave(struct cpu *, const struct op *, enum stop, uint32_t eip);
 
-op_fn op_illegal, op_too_long;                 /* raise their exceptions */
-op_fn op_address, op_end, op_check_tail;       /* operations that are no instructions */
+op_fn op_illegal, op_too_long;           /* raise their exceptions */
+op_fn op_address, op_end, op_check_tail; /* operations that are no instructions */
 
 static inline uint32_t *cpu_slot(struct cpu *c, unsigned slot)
 {

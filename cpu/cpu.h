@@ -68,12 +68,12 @@ struct cpu_exception {
 /* The port instruction behind CPU_IO. One string instruction is one operation. */
 struct cpu_io {
     uint16_t port;
-    uint8_t bytes;  /* 1, 2 or 4 */
-    bool in;        /* else out */
-    bool string;    /* INS or OUTS */
-    bool repeated;  /* with REP: count is ECX, else 1 */
-    bool narrow;    /* 16-bit address size: the string registers are SI, DI and CX */
-    uint8_t length; /* of the instruction */
+    uint8_t bytes;    /* 1, 2 or 4 */
+    bool in;          /* else out */
+    bool string;      /* INS or OUTS */
+    bool repeated;    /* with REP: count is ECX, else 1 */
+    bool narrow;      /* 16-bit address size: the string registers are SI, DI and CX */
+    uint8_t length;   /* of the instruction */
     uint32_t value;   /* out: what is written */
     uint32_t address; /* string: where the buffer is */
     uint32_t count;   /* string: elements */

@@ -17,7 +17,7 @@ enum slot { SLOT_ZERO = 8 * 4, SLOT_ADDRESS = 9 * 4, SLOTS = 10 };
 
 enum decode_status {
     DECODE_OK,
-    DECODE_MORE,    /* the instruction goes on behind the bytes given */
+    DECODE_MORE,     /* the instruction goes on behind the bytes given */
     DECODE_TOO_LONG, /* more than INSN_MAX bytes */
 };
 
@@ -26,7 +26,7 @@ enum repeat { REPEAT_NONE, REPEAT_WHILE_EQUAL /* F3 */, REPEAT_WHILE_NOT_EQUAL /
 
 struct insn {
     const struct encoding *encoding;
-    op_fn *run;      /* the handler for these operands; that of an illegal instruction if it is one */
+    op_fn *run; /* the handler for these operands; that of an illegal instruction if it is one */
     bool illegal;
     uint8_t length;
     uint8_t width;   /* operand size: 32 or 16 */

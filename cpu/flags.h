@@ -2,19 +2,19 @@
  *
  * The status flags, computed when they are asked for. Instructions leave two words:
  *
- *   flag_result  the result, sign-extended to 64 bits. ZF: the low 32 bits are 0. SF: bit 63. PF: even parity of bits 0-7
- *                and 32-39 together; in a sign-extended result the latter are all equal and do not matter.
- *   flag_carry   the carries into each bit of the operation: bit 32 = CF, bit 31 = the carry into the sign bit, so
- *                OF = bit 32 ^ bit 31; bit 4 = AF. Other bits mean nothing.
+ *   flag_result  the result, sign-extended to 64 bits. ZF: the low 32 bits are 0. SF: bit 63. PF: even parity of bits
+ * 0-7 and 32-39 together; in a sign-extended result the latter are all equal and do not matter. flag_carry   the
+ * carries into each bit of the operation: bit 32 = CF, bit 31 = the carry into the sign bit, so OF = bit 32 ^ bit 31;
+ * bit 4 = AF. Other bits mean nothing.
  *
  * So every combination of flags can be represented, without a record of which operation it was.
  */
 #pragma once
 #include "core.h"
 
-#define CARRY_CF (UINT64_C(1) << 32)
+#define CARRY_CF   (UINT64_C(1) << 32)
 #define CARRY_SIGN (UINT64_C(1) << 31)
-#define CARRY_AF UINT64_C(0x10)
+#define CARRY_AF   UINT64_C(0x10)
 
 INLINE int64_t sign_extend(uint32_t value, unsigned bits)
 {

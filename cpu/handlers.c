@@ -104,8 +104,8 @@
 
 /* Handlers of each form. Suffixes: r, m by ModRM; 32, 16 by operand size. */
 #define ONE(id, B, S, DK, SK, w) OP(id, , B, S, DK, w, SK, w)
-#define WIDE(id, B, S, DK, SK) OP(id, 32, B, S, DK, 32, SK, 32) OP(id, 16, B, S, DK, 16, SK, 16)
-#define BYTE_E(id, B, S, SK) OP(id, r, B, S, R, 8, SK, 8) OP(id, m, B, S, M, 8, SK, 8)
+#define WIDE(id, B, S, DK, SK)   OP(id, 32, B, S, DK, 32, SK, 32) OP(id, 16, B, S, DK, 16, SK, 16)
+#define BYTE_E(id, B, S, SK)     OP(id, r, B, S, R, 8, SK, 8) OP(id, m, B, S, M, 8, SK, 8)
 #define WIDE_E(id, B, S, SK)                                                                                           \
     OP(id, r32, B, S, R, 32, SK, 32)                                                                                   \
     OP(id, m32, B, S, M, 32, SK, 32) OP(id, r16, B, S, R, 16, SK, 16) OP(id, m16, B, S, M, 16, SK, 16)
@@ -113,53 +113,53 @@
     OP(id, r32, B, S, R, 32, R, sw32)                                                                                  \
     OP(id, m32, B, S, R, 32, M, sw32) OP(id, r16, B, S, R, 16, R, sw16) OP(id, m16, B, S, R, 16, M, sw16)
 
-#define FORM_NONE(id, B, S) ONE(id, B, S, N, N, 32)
-#define FORM_NONE_b(id, B, S) ONE(id, B, S, N, N, 8)
-#define FORM_NONE_v(id, B, S) WIDE(id, B, S, N, N)
-#define FORM_String_b(id, B, S) ONE(id, B, S, N, N, 8)
-#define FORM_String_v(id, B, S) WIDE(id, B, S, N, N)
-#define FORM_Ib(id, B, S) ONE(id, B, S, N, I, 32)
-#define FORM_Ibs(id, B, S) WIDE(id, B, S, N, I)
-#define FORM_Iw(id, B, S) WIDE(id, B, S, N, I)
-#define FORM_Iz(id, B, S) WIDE(id, B, S, N, I)
-#define FORM_Iw_Ib(id, B, S) WIDE(id, B, S, N, I)
-#define FORM_Jb(id, B, S) WIDE(id, B, S, N, N)
-#define FORM_Jz(id, B, S) WIDE(id, B, S, N, N)
-#define FORM_AL_Ib(id, B, S) ONE(id, B, S, R, I, 8)
-#define FORM_eAX_Iz(id, B, S) WIDE(id, B, S, R, I)
-#define FORM_AL_port(id, B, S) ONE(id, B, S, N, I, 8)
-#define FORM_eAX_port(id, B, S) WIDE(id, B, S, N, I)
-#define FORM_AL_Ob(id, B, S) ONE(id, B, S, R, M, 8)
-#define FORM_eAX_Ov(id, B, S) WIDE(id, B, S, R, M)
-#define FORM_Ob_AL(id, B, S) ONE(id, B, S, M, R, 8)
-#define FORM_Ov_eAX(id, B, S) WIDE(id, B, S, M, R)
-#define FORM_Zv(id, B, S) WIDE(id, B, S, R, N)
-#define FORM_Zv_eAX(id, B, S) WIDE(id, B, S, R, R)
-#define FORM_Zb_Ib(id, B, S) ONE(id, B, S, R, I, 8)
-#define FORM_Zv_Iz(id, B, S) WIDE(id, B, S, R, I)
-#define FORM_Eb(id, B, S) BYTE_E(id, B, S, N)
-#define FORM_Ev(id, B, S) WIDE_E(id, B, S, N)
-#define FORM_M(id, B, S) OP(id, m, B, S, M, 32, N, 32)
-#define FORM_Ev_address(id, B, S) WIDE_E(id, B, S, N)
-#define FORM_Eb_Ib(id, B, S) BYTE_E(id, B, S, I)
-#define FORM_Ev_Ib(id, B, S) WIDE_E(id, B, S, I)
-#define FORM_Ev_Iz(id, B, S) WIDE_E(id, B, S, I)
-#define FORM_Eb_1(id, B, S) BYTE_E(id, B, S, I)
-#define FORM_Ev_1(id, B, S) WIDE_E(id, B, S, I)
-#define FORM_Eb_CL(id, B, S) BYTE_E(id, B, S, R)
-#define FORM_Ev_CL(id, B, S) WIDE_E(id, B, S, R)
-#define FORM_Eb_Gb(id, B, S) BYTE_E(id, B, S, R)
-#define FORM_Ev_Gv(id, B, S) WIDE_E(id, B, S, R)
+#define FORM_NONE(id, B, S)          ONE(id, B, S, N, N, 32)
+#define FORM_NONE_b(id, B, S)        ONE(id, B, S, N, N, 8)
+#define FORM_NONE_v(id, B, S)        WIDE(id, B, S, N, N)
+#define FORM_String_b(id, B, S)      ONE(id, B, S, N, N, 8)
+#define FORM_String_v(id, B, S)      WIDE(id, B, S, N, N)
+#define FORM_Ib(id, B, S)            ONE(id, B, S, N, I, 32)
+#define FORM_Ibs(id, B, S)           WIDE(id, B, S, N, I)
+#define FORM_Iw(id, B, S)            WIDE(id, B, S, N, I)
+#define FORM_Iz(id, B, S)            WIDE(id, B, S, N, I)
+#define FORM_Iw_Ib(id, B, S)         WIDE(id, B, S, N, I)
+#define FORM_Jb(id, B, S)            WIDE(id, B, S, N, N)
+#define FORM_Jz(id, B, S)            WIDE(id, B, S, N, N)
+#define FORM_AL_Ib(id, B, S)         ONE(id, B, S, R, I, 8)
+#define FORM_eAX_Iz(id, B, S)        WIDE(id, B, S, R, I)
+#define FORM_AL_port(id, B, S)       ONE(id, B, S, N, I, 8)
+#define FORM_eAX_port(id, B, S)      WIDE(id, B, S, N, I)
+#define FORM_AL_Ob(id, B, S)         ONE(id, B, S, R, M, 8)
+#define FORM_eAX_Ov(id, B, S)        WIDE(id, B, S, R, M)
+#define FORM_Ob_AL(id, B, S)         ONE(id, B, S, M, R, 8)
+#define FORM_Ov_eAX(id, B, S)        WIDE(id, B, S, M, R)
+#define FORM_Zv(id, B, S)            WIDE(id, B, S, R, N)
+#define FORM_Zv_eAX(id, B, S)        WIDE(id, B, S, R, R)
+#define FORM_Zb_Ib(id, B, S)         ONE(id, B, S, R, I, 8)
+#define FORM_Zv_Iz(id, B, S)         WIDE(id, B, S, R, I)
+#define FORM_Eb(id, B, S)            BYTE_E(id, B, S, N)
+#define FORM_Ev(id, B, S)            WIDE_E(id, B, S, N)
+#define FORM_M(id, B, S)             OP(id, m, B, S, M, 32, N, 32)
+#define FORM_Ev_address(id, B, S)    WIDE_E(id, B, S, N)
+#define FORM_Eb_Ib(id, B, S)         BYTE_E(id, B, S, I)
+#define FORM_Ev_Ib(id, B, S)         WIDE_E(id, B, S, I)
+#define FORM_Ev_Iz(id, B, S)         WIDE_E(id, B, S, I)
+#define FORM_Eb_1(id, B, S)          BYTE_E(id, B, S, I)
+#define FORM_Ev_1(id, B, S)          WIDE_E(id, B, S, I)
+#define FORM_Eb_CL(id, B, S)         BYTE_E(id, B, S, R)
+#define FORM_Ev_CL(id, B, S)         WIDE_E(id, B, S, R)
+#define FORM_Eb_Gb(id, B, S)         BYTE_E(id, B, S, R)
+#define FORM_Ev_Gv(id, B, S)         WIDE_E(id, B, S, R)
 #define FORM_Ev_Gv_address(id, B, S) WIDE_E(id, B, S, R)
-#define FORM_Ev_Gv_Ib(id, B, S) WIDE_E(id, B, S, R)
-#define FORM_Gb_Eb(id, B, S) OP(id, r, B, S, R, 8, R, 8) OP(id, m, B, S, R, 8, M, 8)
-#define FORM_Gv_Ev(id, B, S) WIDE_G(id, B, S, 32, 16)
-#define FORM_Gv_Eb(id, B, S) WIDE_G(id, B, S, 8, 8)
-#define FORM_Gv_Ew(id, B, S) WIDE_G(id, B, S, 16, 16)
-#define FORM_Gv_M(id, B, S) OP(id, m32, B, S, M, 32, N, 32) OP(id, m16, B, S, M, 16, N, 16)
-#define FORM_Gv_address(id, B, S) OP(id, m32, B, S, R, 32, A, 32) OP(id, m16, B, S, R, 16, A, 16)
-#define FORM_Gv_Ev_Iz(id, B, S) WIDE_G(id, B, S, 32, 16)
-#define FORM_Gv_Ev_Ib(id, B, S) WIDE_G(id, B, S, 32, 16)
+#define FORM_Ev_Gv_Ib(id, B, S)      WIDE_E(id, B, S, R)
+#define FORM_Gb_Eb(id, B, S)         OP(id, r, B, S, R, 8, R, 8) OP(id, m, B, S, R, 8, M, 8)
+#define FORM_Gv_Ev(id, B, S)         WIDE_G(id, B, S, 32, 16)
+#define FORM_Gv_Eb(id, B, S)         WIDE_G(id, B, S, 8, 8)
+#define FORM_Gv_Ew(id, B, S)         WIDE_G(id, B, S, 16, 16)
+#define FORM_Gv_M(id, B, S)          OP(id, m32, B, S, M, 32, N, 32) OP(id, m16, B, S, M, 16, N, 16)
+#define FORM_Gv_address(id, B, S)    OP(id, m32, B, S, R, 32, A, 32) OP(id, m16, B, S, R, 16, A, 16)
+#define FORM_Gv_Ev_Iz(id, B, S)      WIDE_G(id, B, S, 32, 16)
+#define FORM_Gv_Ev_Ib(id, B, S)      WIDE_G(id, B, S, 32, 16)
 
 #define INSN(map, opcode, digit, NAME, form, shape, flags, attributes)                                                 \
     FORM_##form(op_##map##_##opcode##_##digit##_, NAME, shape)
@@ -171,74 +171,118 @@
 #undef ILLEGAL
 
 /* Which of a form's handlers runs: [operand size][register, memory]. */
-#define RUN_ONE(id) {{id, id}, {id, id}}
-#define RUN_WIDE(id) {{id##32, id##32}, {id##16, id##16}}
-#define RUN_BYTE_E(id) {{id##r, id##m}, {id##r, id##m}}
-#define RUN_WIDE_E(id) {{id##r32, id##m32}, {id##r16, id##m16}}
-#define RUN_M(id) {{NULL, id##m}, {NULL, id##m}}
-#define RUN_WIDE_M(id) {{NULL, id##m32}, {NULL, id##m16}}
+#define RUN_ONE(id)                                                                                                    \
+    {                                                                                                                  \
+        {id, id},                                                                                                      \
+        {                                                                                                              \
+            id, id                                                                                                     \
+        }                                                                                                              \
+    }
+#define RUN_WIDE(id)                                                                                                   \
+    {                                                                                                                  \
+        {id##32, id##32},                                                                                              \
+        {                                                                                                              \
+            id##16, id##16                                                                                             \
+        }                                                                                                              \
+    }
+#define RUN_BYTE_E(id)                                                                                                 \
+    {                                                                                                                  \
+        {id##r, id##m},                                                                                                \
+        {                                                                                                              \
+            id##r, id##m                                                                                               \
+        }                                                                                                              \
+    }
+#define RUN_WIDE_E(id)                                                                                                 \
+    {                                                                                                                  \
+        {id##r32, id##m32},                                                                                            \
+        {                                                                                                              \
+            id##r16, id##m16                                                                                           \
+        }                                                                                                              \
+    }
+#define RUN_M(id)                                                                                                      \
+    {                                                                                                                  \
+        {NULL, id##m},                                                                                                 \
+        {                                                                                                              \
+            NULL, id##m                                                                                                \
+        }                                                                                                              \
+    }
+#define RUN_WIDE_M(id)                                                                                                 \
+    {                                                                                                                  \
+        {NULL, id##m32},                                                                                               \
+        {                                                                                                              \
+            NULL, id##m16                                                                                              \
+        }                                                                                                              \
+    }
 
-#define RUN_NONE RUN_ONE
-#define RUN_NONE_b RUN_ONE
-#define RUN_NONE_v RUN_WIDE
-#define RUN_String_b RUN_ONE
-#define RUN_String_v RUN_WIDE
-#define RUN_Ib RUN_ONE
-#define RUN_Ibs RUN_WIDE
-#define RUN_Iw RUN_WIDE
-#define RUN_Iz RUN_WIDE
-#define RUN_Iw_Ib RUN_WIDE
-#define RUN_Jb RUN_WIDE
-#define RUN_Jz RUN_WIDE
-#define RUN_AL_Ib RUN_ONE
-#define RUN_eAX_Iz RUN_WIDE
-#define RUN_AL_port RUN_ONE
-#define RUN_eAX_port RUN_WIDE
-#define RUN_AL_Ob RUN_ONE
-#define RUN_eAX_Ov RUN_WIDE
-#define RUN_Ob_AL RUN_ONE
-#define RUN_Ov_eAX RUN_WIDE
-#define RUN_Zv RUN_WIDE
-#define RUN_Zv_eAX RUN_WIDE
-#define RUN_Zb_Ib RUN_ONE
-#define RUN_Zv_Iz RUN_WIDE
-#define RUN_Eb RUN_BYTE_E
-#define RUN_Ev RUN_WIDE_E
-#define RUN_Ev_address RUN_WIDE_E
-#define RUN_Eb_Ib RUN_BYTE_E
-#define RUN_Ev_Ib RUN_WIDE_E
-#define RUN_Ev_Iz RUN_WIDE_E
-#define RUN_Eb_1 RUN_BYTE_E
-#define RUN_Ev_1 RUN_WIDE_E
-#define RUN_Eb_CL RUN_BYTE_E
-#define RUN_Ev_CL RUN_WIDE_E
-#define RUN_Eb_Gb RUN_BYTE_E
-#define RUN_Ev_Gv RUN_WIDE_E
+#define RUN_NONE          RUN_ONE
+#define RUN_NONE_b        RUN_ONE
+#define RUN_NONE_v        RUN_WIDE
+#define RUN_String_b      RUN_ONE
+#define RUN_String_v      RUN_WIDE
+#define RUN_Ib            RUN_ONE
+#define RUN_Ibs           RUN_WIDE
+#define RUN_Iw            RUN_WIDE
+#define RUN_Iz            RUN_WIDE
+#define RUN_Iw_Ib         RUN_WIDE
+#define RUN_Jb            RUN_WIDE
+#define RUN_Jz            RUN_WIDE
+#define RUN_AL_Ib         RUN_ONE
+#define RUN_eAX_Iz        RUN_WIDE
+#define RUN_AL_port       RUN_ONE
+#define RUN_eAX_port      RUN_WIDE
+#define RUN_AL_Ob         RUN_ONE
+#define RUN_eAX_Ov        RUN_WIDE
+#define RUN_Ob_AL         RUN_ONE
+#define RUN_Ov_eAX        RUN_WIDE
+#define RUN_Zv            RUN_WIDE
+#define RUN_Zv_eAX        RUN_WIDE
+#define RUN_Zb_Ib         RUN_ONE
+#define RUN_Zv_Iz         RUN_WIDE
+#define RUN_Eb            RUN_BYTE_E
+#define RUN_Ev            RUN_WIDE_E
+#define RUN_Ev_address    RUN_WIDE_E
+#define RUN_Eb_Ib         RUN_BYTE_E
+#define RUN_Ev_Ib         RUN_WIDE_E
+#define RUN_Ev_Iz         RUN_WIDE_E
+#define RUN_Eb_1          RUN_BYTE_E
+#define RUN_Ev_1          RUN_WIDE_E
+#define RUN_Eb_CL         RUN_BYTE_E
+#define RUN_Ev_CL         RUN_WIDE_E
+#define RUN_Eb_Gb         RUN_BYTE_E
+#define RUN_Ev_Gv         RUN_WIDE_E
 #define RUN_Ev_Gv_address RUN_WIDE_E
-#define RUN_Ev_Gv_Ib RUN_WIDE_E
-#define RUN_Gb_Eb RUN_BYTE_E
-#define RUN_Gv_Ev RUN_WIDE_E
-#define RUN_Gv_Eb RUN_WIDE_E
-#define RUN_Gv_Ew RUN_WIDE_E
-#define RUN_Gv_M RUN_WIDE_M
-#define RUN_Gv_address RUN_WIDE_M
-#define RUN_Gv_Ev_Iz RUN_WIDE_E
-#define RUN_Gv_Ev_Ib RUN_WIDE_E
+#define RUN_Ev_Gv_Ib      RUN_WIDE_E
+#define RUN_Gb_Eb         RUN_BYTE_E
+#define RUN_Gv_Ev         RUN_WIDE_E
+#define RUN_Gv_Eb         RUN_WIDE_E
+#define RUN_Gv_Ew         RUN_WIDE_E
+#define RUN_Gv_M          RUN_WIDE_M
+#define RUN_Gv_address    RUN_WIDE_M
+#define RUN_Gv_Ev_Iz      RUN_WIDE_E
+#define RUN_Gv_Ev_Ib      RUN_WIDE_E
 
 #define DIGIT(d) DIGIT_##d
-#define DIGIT__ NO_DIGIT
-#define DIGIT_0 0
-#define DIGIT_1 1
-#define DIGIT_2 2
-#define DIGIT_3 3
-#define DIGIT_4 4
-#define DIGIT_5 5
-#define DIGIT_6 6
-#define DIGIT_7 7
+#define DIGIT__  NO_DIGIT
+#define DIGIT_0  0
+#define DIGIT_1  1
+#define DIGIT_2  2
+#define DIGIT_3  3
+#define DIGIT_4  4
+#define DIGIT_5  5
+#define DIGIT_6  6
+#define DIGIT_7  7
 
 #define ROW(map_, first_, last_, digit_, NAME, form_, flags_, attributes_, illegal_, ...)                              \
-    {.name = NAME, .map = 0x##map_, .first = first_, .last = last_, .digit = DIGIT(digit_), .form = FORM_##form_,       \
-     .flags = FLAGS_##flags_, .attributes = attributes_, .illegal = illegal_, .run = __VA_ARGS__},
+    {.name = NAME,                                                                                                     \
+     .map = 0x##map_,                                                                                                  \
+     .first = first_,                                                                                                  \
+     .last = last_,                                                                                                    \
+     .digit = DIGIT(digit_),                                                                                           \
+     .form = FORM_##form_,                                                                                             \
+     .flags = FLAGS_##flags_,                                                                                          \
+     .attributes = attributes_,                                                                                        \
+     .illegal = illegal_,                                                                                              \
+     .run = __VA_ARGS__},
 
 const struct encoding encodings[] = {
 #define INSN(map, opcode, digit, NAME, form, shape, flags, attributes)                                                 \
@@ -259,8 +303,8 @@ const size_t encoding_count = sizeof(encodings) / sizeof(encodings[0]);
 
 /* Row numbers by opcode and digit, for both maps. Two rows for one place do not compile. */
 enum row {
-#define INSN(map, opcode, digit, ...) ROW_##map##_##opcode##_##digit,
-#define INSN_R INSN
+#define INSN(map, opcode, digit, ...)         ROW_##map##_##opcode##_##digit,
+#define INSN_R                                INSN
 #define ILLEGAL(map, first, last, digit, why) ROW_##map##_##first##_##digit,
 #include "instructions.def"
 #undef INSN
@@ -269,25 +313,25 @@ enum row {
 };
 
 #define DIGITS(d) DIGITS_##d
-#define DIGITS__ 0 ... 7
-#define DIGITS_0 0
-#define DIGITS_1 1
-#define DIGITS_2 2
-#define DIGITS_3 3
-#define DIGITS_4 4
-#define DIGITS_5 5
-#define DIGITS_6 6
-#define DIGITS_7 7
+#define DIGITS__  0 ... 7
+#define DIGITS_0  0
+#define DIGITS_1  1
+#define DIGITS_2  2
+#define DIGITS_3  3
+#define DIGITS_4  4
+#define DIGITS_5  5
+#define DIGITS_6  6
+#define DIGITS_7  7
 
 /* [0] one-byte opcodes, [1] two-byte opcodes. */
 static const uint16_t rows[2][256][8] = {
-#define MAP_1 0
-#define MAP_0F 1
+#define MAP_1                         0
+#define MAP_0F                        1
 #define INSN(map, opcode, digit, ...) [MAP_##map][0x##opcode][DIGITS(digit)] = ROW_##map##_##opcode##_##digit,
 #define INSN_R(map, opcode, digit, ...)                                                                                \
-    [MAP_##map][0x##opcode ... 0x##opcode + 7][DIGITS(digit)] = ROW_##map##_##opcode##_##digit,
+    [MAP_##map][0x##opcode... 0x##opcode + 7][DIGITS(digit)] = ROW_##map##_##opcode##_##digit,
 #define ILLEGAL(map, first, last, digit, why)                                                                          \
-    [MAP_##map][0x##first ... 0x##last][DIGITS(digit)] = ROW_##map##_##first##_##digit,
+    [MAP_##map][0x##first... 0x##last][DIGITS(digit)] = ROW_##map##_##first##_##digit,
 #include "instructions.def"
 #undef INSN
 #undef INSN_R

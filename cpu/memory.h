@@ -10,9 +10,9 @@
 
 #include "denali.h"
 
-#define PAGE_SIZE ((uint32_t)DENALI_PAGE_SIZE)
+#define PAGE_SIZE  ((uint32_t)DENALI_PAGE_SIZE)
 #define PAGE_SHIFT 12
-#define PAGE_MASK (PAGE_SIZE - 1)
+#define PAGE_MASK  (PAGE_SIZE - 1)
 
 struct code; /* decoded blocks of one page: cpu/block.h */
 

@@ -81,8 +81,8 @@ BODY bool scas_once(struct cpu *c, const struct op *op, unsigned bits)
 
 typedef bool string_once(struct cpu *, const struct op *, unsigned bits);
 
-/* An iteration may overwrite the instruction itself. In a block such a store is refused, but not when running alone, nor
- * where the instruction goes on in the next page: then each iteration is decoded, or checked, anew. */
+/* An iteration may overwrite the instruction itself. In a block such a store is refused, but not when running alone,
+ * nor where the instruction goes on in the next page: then each iteration is decoded, or checked, anew. */
 INLINE bool may_change_itself(const struct cpu *c)
 {
     return c->alone || c->block->tail_length != 0;

@@ -87,8 +87,7 @@ static void run_ops(struct cpu *c, const struct op *op)
 
 /* Delivery of interrupts and exceptions: one frame of three words. */
 
-static bool crash(struct cpu *c, enum cpu_crash_cause cause, struct cpu_exception exception,
-                  struct cpu_exception first)
+static bool crash(struct cpu *c, enum cpu_crash_cause cause, struct cpu_exception exception, struct cpu_exception first)
 {
     c->crash = (struct cpu_crash){.cause = cause, .exception = exception, .first = first};
     return false;

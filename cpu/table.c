@@ -14,12 +14,12 @@ const struct form_layout form_layouts[] = {
 #undef FORM
 };
 
-#define C FLAG_CF
-#define P FLAG_PF
-#define A FLAG_AF
-#define Z FLAG_ZF
-#define S FLAG_SF
-#define O FLAG_OF
+#define C   FLAG_CF
+#define P   FLAG_PF
+#define A   FLAG_AF
+#define Z   FLAG_ZF
+#define S   FLAG_SF
+#define O   FLAG_OF
 #define ALL FLAGS_STATUS
 
 const struct flag_masks flag_effects[] = {

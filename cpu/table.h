@@ -138,10 +138,10 @@ struct flag_masks {
 };
 
 enum attribute {
-    LOCKABLE = 1,          /* LOCK is legal with a memory destination */
-    ENDS_BLOCK = 2,        /* nothing follows it in a decoded block */
-    STRING = 4,            /* REP and REPNE repeat it */
-    NO_ORACLE_PORT = 8,    /* cannot be compared with a real CPU: a user process has no ports */
+    LOCKABLE = 1,           /* LOCK is legal with a memory destination */
+    ENDS_BLOCK = 2,         /* nothing follows it in a decoded block */
+    STRING = 4,             /* REP and REPNE repeat it */
+    NO_ORACLE_PORT = 8,     /* cannot be compared with a real CPU: a user process has no ports */
     NO_ORACLE_VIRTUAL = 16, /* nor this: the virtual architecture defines it differently */
     POPS_FIRST = 32,        /* an address with ESP as base takes ESP after the pop (SDM vol. 2, POP) */
 };
@@ -161,14 +161,14 @@ enum illegal_reason {
 
 struct encoding {
     const char *name;
-    uint8_t map;            /* 0x01 or 0x0F */
-    uint8_t first, last;    /* opcodes */
-    uint8_t digit;          /* 0-7 or NO_DIGIT */
-    uint8_t form;           /* enum form */
-    uint8_t flags;          /* enum flag_effect */
-    uint8_t attributes;     /* of enum attribute */
-    uint8_t illegal;        /* enum illegal_reason */
-    op_fn *run[2][2];       /* [operand size: 32, 16][ModRM: register, memory]; NULL: that form is illegal */
+    uint8_t map;         /* 0x01 or 0x0F */
+    uint8_t first, last; /* opcodes */
+    uint8_t digit;       /* 0-7 or NO_DIGIT */
+    uint8_t form;        /* enum form */
+    uint8_t flags;       /* enum flag_effect */
+    uint8_t attributes;  /* of enum attribute */
+    uint8_t illegal;     /* enum illegal_reason */
+    op_fn *run[2][2];    /* [operand size: 32, 16][ModRM: register, memory]; NULL: that form is illegal */
 };
 
 extern const struct encoding encodings[];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A 64-bit digest of a sequence of numbers and byte strings (XXH3). It is also a visitor of device state, so a device is
- * digested by showing itself.
+ * A 64-bit digest of a sequence of numbers and byte strings (XXH3). It is also a visitor of device state, so a device
+ * is digested by showing itself.
  */
 #pragma once
 #include <xxhash.h>

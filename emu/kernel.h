@@ -33,8 +33,8 @@ struct kernel {
     uint32_t machine_count;
     struct trace trace;
 
-    uint64_t quantum;       /* cycles */
-    uint64_t end_cycles;    /* the run's limits; UINT64_MAX = none */
+    uint64_t quantum;    /* cycles */
+    uint64_t end_cycles; /* the run's limits; UINT64_MAX = none */
     uint64_t end_instructions;
     uint64_t machine_instructions; /* after which a machine fails; UINT64_MAX = none */
     enum denali_interrupts interrupts;

@@ -50,14 +50,14 @@ struct denali_config {
     const char *image;     /* path of the ELF file every machine boots */
     const char *arguments; /* argument string; "{vm}" becomes the machine's index; NULL = "" */
     uint32_t machines;
-    uint32_t memory;      /* bytes of each machine, a multiple of 4096 */
-    uint64_t frames;      /* bytes of physical memory for all of them */
-    uint32_t cpu_khz;     /* cycles of the simulated CPU in a ms; one instruction = one cycle */
+    uint32_t memory;  /* bytes of each machine, a multiple of 4096 */
+    uint64_t frames;  /* bytes of physical memory for all of them */
+    uint32_t cpu_khz; /* cycles of the simulated CPU in a ms; one instruction = one cycle */
     uint64_t quantum_ns;
-    uint64_t until_ns;     /* stop at this virtual time since the start; 0 = no limit */
-    uint64_t instructions; /* stop after so many in all; 0 = no limit */
+    uint64_t until_ns;             /* stop at this virtual time since the start; 0 = no limit */
+    uint64_t instructions;         /* stop after so many in all; 0 = no limit */
     uint64_t machine_instructions; /* a machine that has executed so many fails; 0 = no limit */
-    uint32_t queue_frames; /* length of each NIC queue */
+    uint32_t queue_frames;         /* length of each NIC queue */
     enum denali_engine engine;
     enum denali_interrupts interrupts;
     enum denali_idle idle;
@@ -80,10 +80,10 @@ struct denali;
 
 enum denali_progress {
     DENALI_RUNNING,
-    DENALI_ENDED,      /* every machine has ended */
-    DENALI_QUIET,      /* those left are idle and nothing will ever wake them */
-    DENALI_LIMIT,      /* until_ns or instructions was reached */
-    DENALI_INPUT_BAD,  /* the capture is damaged: denali_trouble() tells where */
+    DENALI_ENDED,     /* every machine has ended */
+    DENALI_QUIET,     /* those left are idle and nothing will ever wake them */
+    DENALI_LIMIT,     /* until_ns or instructions was reached */
+    DENALI_INPUT_BAD, /* the capture is damaged: denali_trouble() tells where */
 };
 
 /* Reads the image and the head of the capture and boots all machines. NULL: why is in `error`, which names the file. */

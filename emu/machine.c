@@ -248,15 +248,15 @@ static struct device *find_device(const struct machine *m, uint16_t port, uint8_
     return NULL;
 }
 
-static bool io_string(struct machine *m, struct device *device, const struct cpu_io *io, struct cpu_exception *exception)
+static bool io_string(struct machine *m, struct device *device, const struct cpu_io *io,
+                      struct cpu_exception *exception)
 {
     struct port_string string = {.address = io->address, .count = io->count};
     enum port_result result = io->in ? device->ops->string_in(device, &m->memory_port, &string)
                                      : device->ops->string_out(device, &m->memory_port, &string);
     if (result == PORT_FAULT) {
-        *exception = (struct cpu_exception){.number = DENALI_EXC_MEMORY,
-                                            .error = io->in ? DENALI_FAULT_WRITE : 0,
-                                            .address = string.fault};
+        *exception = (struct cpu_exception){
+            .number = DENALI_EXC_MEMORY, .error = io->in ? DENALI_FAULT_WRITE : 0, .address = string.fault};
         return false;
     }
     cpu_io_done(io, &m->state, 0, string.count);

@@ -103,11 +103,13 @@ static const struct unit time_units[] = {
 static const struct unit count_units[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
 static const struct unit plain_units[] = {{"", 1}, {NULL, 0}};
 
-/* A decimal number, then one of the units. */
+/* A decimal number, then one of the units; *result is 0 on failure. */
 static bool parse_quantity(const char *value, const struct unit *units, uint64_t *result)
 {
     size_t digits = strspn(value, "0123456789");
     uint64_t number = 0;
+
+    *result = 0;
     for (size_t i = 0; i < digits; i++)
         if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, value[i] - '0', &number))
             return false;

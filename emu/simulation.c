@@ -115,10 +115,8 @@ static bool open_network(struct denali *d, const struct denali_config *config, c
 {
     if (config->net_in && !(d->capture = capture_open(config->net_in, error, error_size)))
         return false;
-    d->outside = (struct outside){
-        .base = {.send = outside_send}, .clock = &d->kernel.clock, .trace = &d->kernel.trace};
-    if (config->net_out &&
-        !(d->outside.writer = capture_create(config->net_out, config->machines, error, error_size)))
+    d->outside = (struct outside){.base = {.send = outside_send}, .clock = &d->kernel.clock, .trace = &d->kernel.trace};
+    if (config->net_out && !(d->outside.writer = capture_create(config->net_out, config->machines, error, error_size)))
         return false;
     if (!switch_init(&d->kernel.network, config->machines, &d->outside.base))
         return say(error, error_size, "out of host memory");
@@ -132,7 +130,7 @@ static uint64_t limit_or_none(uint64_t limit)
 
 /* Each machine has a timer and a timeout; the kernel has one event of its own. */
 #define EVENTS_PER_MACHINE 2
-#define EVENTS_OF_KERNEL 1
+#define EVENTS_OF_KERNEL   1
 
 static bool start_kernel(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
@@ -332,8 +330,8 @@ bool denali_get_machine(const struct denali *d, uint32_t index, struct denali_ma
         return false;
     const struct machine *m = &d->kernel.machines[index];
     *out = (struct denali_machine){
-        .state = m->lifecycle == MACHINE_READY  ? DENALI_READY
-                 : m->lifecycle == MACHINE_IDLE ? DENALI_IDLE
+        .state = m->lifecycle == MACHINE_READY    ? DENALI_READY
+                 : m->lifecycle == MACHINE_IDLE   ? DENALI_IDLE
                  : m->lifecycle == MACHINE_FAILED ? DENALI_FAILED
                                                   : DENALI_TERMINATED,
         .exit_status = m->state.regs[EAX],

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A struct memory of a few pages that starts with pages it shares, and takes copies of those it writes: what emu/space.c
- * does, in the small.
+ * A struct memory of a few pages that starts with pages it shares, and takes copies of those it writes: what
+ * emu/space.c does, in the small.
  */
 #pragma once
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct shared_memory {
     struct memory memory;
     struct page *pages[SHARED_PAGES]; /* NULL: not accessible */
     bool owned[SHARED_PAGES];
-    uint64_t *tags; /* the last one given, for all memories of a test */
+    uint64_t *tags;       /* the last one given, for all memories of a test */
     unsigned copies_left; /* frames there still are */
 };
 
@@ -64,9 +64,8 @@ static inline struct page *shared_write(struct memory *memory, uint32_t number)
 static inline void shared_memory_init(struct shared_memory *m, struct page *const pages[SHARED_PAGES], uint64_t *tags)
 {
     static const struct memory_ops ops = {.read = shared_read, .write = shared_write};
-    *m = (struct shared_memory){.memory = {.ops = &ops, .tag = ++*tags, .size = SHARED_PAGES * PAGE_SIZE},
-                                .tags = tags,
-                                .copies_left = 1000};
+    *m = (struct shared_memory){
+        .memory = {.ops = &ops, .tag = ++*tags, .size = SHARED_PAGES * PAGE_SIZE}, .tags = tags, .copies_left = 1000};
     memcpy(m->pages, pages, sizeof(m->pages));
 }
 

@@ -6,8 +6,8 @@
 /* Any combination of flags survives the two words they are kept in. */
 Test(cpu_state, every_combination_is_kept)
 {
-    static const uint32_t bits[] = {FLAG_CF, FLAG_PF, FLAG_AF, FLAG_ZF, FLAG_SF, FLAG_OF,
-                                    FLAG_DF, FLAG_NT, FLAG_AC, FLAG_ID};
+    static const uint32_t bits[] = {FLAG_CF, FLAG_PF, FLAG_AF, FLAG_ZF, FLAG_SF,
+                                    FLAG_OF, FLAG_DF, FLAG_NT, FLAG_AC, FLAG_ID};
     for (uint32_t choice = 0; choice < 1u << 10; choice++) {
         struct cpu_state state = {0};
         uint32_t eflags = FLAG_ONE;

@@ -77,7 +77,8 @@ enum { LOOP_INSTRUCTIONS = 1 + 4 * 1000 + 1 };
 
 Test(cpu_run, terminate_ends_the_run_after_itself)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, LOOP_PROGRAM);
         cr_assert_eq(go(&bench, 1000000), CPU_TERMINATE);
         cr_assert_eq(bench.executed, LOOP_INSTRUCTIONS);
@@ -107,7 +108,8 @@ Test(cpu_run, budget_of_any_size_is_met_exactly)
 
 Test(cpu_run, repeated_string_is_cut_between_iterations)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0xF3, 0xAA, 0x0F, 0x3F, 0x01); /* rep stosb; terminate */
         bench.state.regs[ECX] = 100;
         bench.state.regs[EDI] = DATA;
@@ -124,7 +126,8 @@ Test(cpu_run, repeated_string_is_cut_between_iterations)
 
 Test(cpu_run, repeated_string_with_count_zero_is_one_instruction)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0xF3, 0xAA, 0x0F, 0x3F, 0x01);
         bench.state.regs[EDI] = 0xFFFFFFF0;
         cr_assert_eq(go(&bench, 1000), CPU_TERMINATE);
@@ -134,7 +137,8 @@ Test(cpu_run, repeated_string_with_count_zero_is_one_instruction)
 
 Test(cpu_run, unhandled_exception_crashes_at_the_culprit)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0x40, 0xA1, 0, 0, 0xAD, 0xDE); /* inc eax; mov eax, [dead0000] */
         cr_assert_eq(go(&bench, 100), CPU_CRASH);
         const struct cpu_crash *crash = cpu_last_crash(bench.cpu);
@@ -150,7 +154,8 @@ Test(cpu_run, unhandled_exception_crashes_at_the_culprit)
 
 Test(cpu_run, exception_enters_the_handler_with_a_frame)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0xF9, 0xF7, 0xF1); /* stc; div ecx (0) */
         PROGRAM(&bench, HANDLER, 0x0F, 0x3F, 0x01);
         put32(&bench, DENALI_REG_EXC_HANDLER, HANDLER);
@@ -167,7 +172,8 @@ Test(cpu_run, exception_enters_the_handler_with_a_frame)
 
 Test(cpu_run, software_interrupt_returns_behind_itself)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0xCD, 0x80, 0x43, 0x0F, 0x3F, 0x01); /* int 80h; inc ebx; terminate */
         PROGRAM(&bench, HANDLER, 0x41, 0xCF);                      /* inc ecx; iret */
         put32(&bench, DENALI_REG_EXC_HANDLER, HANDLER);
@@ -181,7 +187,8 @@ Test(cpu_run, software_interrupt_returns_behind_itself)
 
 Test(cpu_run, exception_while_delivering_one_crashes)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0x0F, 0x0B); /* ud2 */
         put32(&bench, DENALI_REG_EXC_HANDLER, HANDLER);
         bench.state.regs[ESP] = 0x80000000;
@@ -195,7 +202,8 @@ Test(cpu_run, exception_while_delivering_one_crashes)
 
 Test(cpu_run, pending_interrupt_waits_until_sti)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0x40, 0xFB, 0x40, 0x0F, 0x3F, 0x01); /* inc eax; sti; inc eax; terminate */
         PROGRAM(&bench, HANDLER, 0x89, 0xC2, 0x83, 0x25, DENALI_REG_IRQ_PENDING, 0, 0, 0, 0, 0xCF);
         put32(&bench, DENALI_REG_IRQ_HANDLER, HANDLER); /* mov edx, eax; and [irq_pending], 0; iret */
@@ -209,7 +217,8 @@ Test(cpu_run, pending_interrupt_waits_until_sti)
 
 Test(cpu_run, store_that_unmasks_delivers_before_the_next_instruction)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         /* mov dword [irq_enabled], 1; inc eax; terminate */
         PROGRAM(&bench, CODE, 0xC7, 0x05, DENALI_REG_IRQ_ENABLED, 0, 0, 0, 1, 0, 0, 0, 0x40, 0x0F, 0x3F, 0x01);
         PROGRAM(&bench, HANDLER, 0x0F, 0x3F, 0x01);
@@ -223,7 +232,8 @@ Test(cpu_run, store_that_unmasks_delivers_before_the_next_instruction)
 
 Test(cpu_run, instruction_changed_just_before_it_runs_is_run_as_changed)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         /* mov byte [next], 43h (inc ebx); next: inc eax; terminate */
         PROGRAM(&bench, CODE, 0xC6, 0x05, 7, 0x10, 0, 0, 0x43, 0x40, 0x0F, 0x3F, 0x01);
         cr_assert_eq(go(&bench, 100), CPU_TERMINATE);
@@ -234,7 +244,8 @@ Test(cpu_run, instruction_changed_just_before_it_runs_is_run_as_changed)
 
 Test(cpu_run, loop_that_rewrites_its_own_operand_sees_each_value)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         /* L: add eax, imm (at CODE+1); inc byte [CODE+1]; dec ecx; jnz L; terminate */
         PROGRAM(&bench, CODE, 0x05, 1, 0, 0, 0, 0xFE, 0x05, 1, 0x10, 0, 0, 0x49, 0x75, 0xF2, 0x0F, 0x3F, 0x01);
         bench.state.regs[ECX] = 100;
@@ -245,7 +256,8 @@ Test(cpu_run, loop_that_rewrites_its_own_operand_sees_each_value)
 
 Test(cpu_run, instruction_across_pages_sees_a_change_of_its_second_page)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         const uint32_t start = CODE + PAGE_SIZE - 2;
         PROGRAM(&bench, start, 0xB8, 1, 0, 0, 0, 0x01, 0xC3, 0x49, 0x74, 5, 0xE9, 0xF1, 0xFF, 0xFF, 0xFF); /* loop */
         bench.state.regs[ECX] = 2;
@@ -262,7 +274,8 @@ Test(cpu_run, instruction_across_pages_sees_a_change_of_its_second_page)
 
 Test(cpu_run, time_stamp_counts_instructions_before_it)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0x90, 0x90, 0x0F, 0x31, 0x89, 0xC3, 0x90, 0x0F, 0x31, 0x0F, 0x3F, 0x01);
         bench.total = 1000;
         cr_assert_eq(go(&bench, 100), CPU_TERMINATE);
@@ -273,7 +286,8 @@ Test(cpu_run, time_stamp_counts_instructions_before_it)
 
 Test(cpu_run, port_instruction_is_reported_and_can_be_finished)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0xE5, 0x14, 0x0F, 0x3F, 0x01); /* in eax, 14h; terminate */
         cr_assert_eq(go(&bench, 100), CPU_IO);
         cr_assert_eq(bench.executed, 1);
@@ -288,7 +302,8 @@ Test(cpu_run, port_instruction_is_reported_and_can_be_finished)
 
 Test(cpu_run, port_string_advances_by_what_was_transferred)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0xF3, 0x6E); /* rep outsb */
         bench.state.regs[ECX] = 10;
         bench.state.regs[ESI] = DATA;
@@ -303,7 +318,8 @@ Test(cpu_run, port_string_advances_by_what_was_transferred)
 
 Test(cpu_run, raised_exception_enters_the_handler_at_the_present_instruction)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         struct cpu_crash crash;
         const struct cpu_exception exception = {.number = DENALI_EXC_MEMORY, .address = 0x55};
         cr_assert(!cpu_raise(bench.cpu, &bench.state, &bench.flat.memory, exception, &crash));
@@ -318,7 +334,8 @@ Test(cpu_run, raised_exception_enters_the_handler_at_the_present_instruction)
 
 Test(cpu_run, segment_override_adds_the_virtual_base)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, CODE, 0x64, 0xA1, 4, 0, 0, 0, 0x65, 0x8B, 0x59, 4, 0x0F, 0x3F, 0x01);
         put32(&bench, DENALI_REG_FS_BASE, DATA); /* mov eax, fs:[4]; mov ebx, gs:[ecx + 4]; terminate */
         put32(&bench, DENALI_REG_GS_BASE, DATA + 0x100);
@@ -333,7 +350,8 @@ Test(cpu_run, segment_override_adds_the_virtual_base)
 
 Test(cpu_run, page_zero_can_be_executed_and_changed)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         PROGRAM(&bench, DENALI_REG_ARGS_TEXT, 0xFA, 0x40, 0xFB, 0x0F, 0x3F, 0x01); /* cli; inc eax; sti; terminate */
         bench.state.eip = DENALI_REG_ARGS_TEXT;
         cr_assert_eq(go(&bench, 100), CPU_TERMINATE);
@@ -343,7 +361,8 @@ Test(cpu_run, page_zero_can_be_executed_and_changed)
 
 Test(cpu_run, too_long_instruction_is_a_protection_fault)
 {
-    FOR_BOTH_ENGINES (bench) {
+    FOR_BOTH_ENGINES(bench)
+    {
         uint8_t prefixes[15];
         memset(prefixes, 0x66, sizeof(prefixes));
         put(&bench, CODE, prefixes, sizeof(prefixes));

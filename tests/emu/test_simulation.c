@@ -205,9 +205,9 @@ Test(simulation, machine_alone_with_frames_is_as_among_a_thousand)
     unlink(path);
 }
 
-static const char *const crashes[] = {"wild-read", "wild-write", "wild-jump", "illegal", "privileged", "divide",
-                                      "overflow",  "bound",      "breakpoint", "int",    "stack",      "recursion",
-                                      "double",    "loop",       "storm"};
+static const char *const crashes[] = {"wild-read", "wild-write", "wild-jump", "illegal",    "privileged",
+                                      "divide",    "overflow",   "bound",     "breakpoint", "int",
+                                      "stack",     "recursion",  "double",    "loop",       "storm"};
 enum { CRASHES = sizeof(crashes) / sizeof(crashes[0]), NEIGHBOURS = 99, VICTIM = NEIGHBOURS };
 
 /* The digests of the first `machines` machines; the one with index VICTIM misbehaves, if it is among them. */
