@@ -24,7 +24,7 @@ struct chunk {
 };
 
 struct frame_pool {
-    uint64_t limit, used;
+    uint64_t limit, used, peak;
     uint64_t tag; /* the last one given */
     struct chunk *chunks;
     uint64_t chunk_count;
@@ -112,6 +112,8 @@ static struct frame *frame_take(struct frame_pool *pool, bool *zeroed)
     frame->references = 1;
     frame->next_free = NULL;
     pool->used++;
+    if (pool->used > pool->peak)
+        pool->peak = pool->used;
     return frame;
 }
 
@@ -163,6 +165,11 @@ uint64_t frame_pool_tag(struct frame_pool *pool)
     return ++pool->tag;
 }
 
+uint64_t frame_pool_peak(const struct frame_pool *pool)
+{
+    return pool->peak;
+}
+
 uint64_t frame_pool_used(const struct frame_pool *pool)
 {
     return pool->used;
@@ -170,5 +177,5 @@ uint64_t frame_pool_used(const struct frame_pool *pool)
 
 uint64_t frame_pool_bytes(const struct frame_pool *pool)
 {
-    return sizeof(*pool) + PAGE_SIZE + pool->chunk_count * (sizeof(struct chunk) + CHUNK_BYTES);
+    return sizeof(*pool) + PAGE_SIZE + pool->chunk_count * sizeof(struct chunk) + pool->peak * PAGE_SIZE;
 }

@@ -26,5 +26,6 @@ bool image_load(struct image *, const char *path, struct frame_pool *, uint32_t 
 bool image_load_bytes(struct image *, const char *name, const void *bytes, size_t size, struct frame_pool *,
                       uint32_t memory_size, char *error, size_t error_size);
 void image_drop(struct image *);
-/* The function symbol at or before `address`, NULL if there is none or the address is behind the image; *offset is the distance. Points into the image. */
+/* The function symbol at or before `address`, NULL if there is none or the address is behind the image; *offset is the
+ * distance. Points into the image. */
 const char *image_symbol(const struct image *, uint32_t address, uint32_t *offset);

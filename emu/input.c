@@ -55,23 +55,21 @@ void input_byte(struct input *input, uint8_t byte, struct keyboard *keyboard)
 /* Each byte makes at most two characters (a broken sequence and itself), each of two events. */
 #define EVENTS_PER_BYTE 4
 
-bool input_take(struct input *input, struct keyboard *keyboard, bool wait)
+bool input_is_open(const struct input *input, const struct keyboard *keyboard)
+{
+    return input->descriptor >= 0 && keyboard->wanted;
+}
+
+bool input_take(struct input *input, struct keyboard *keyboard)
 {
     struct pollfd poll_fd = {.fd = input->descriptor, .events = POLLIN};
     uint8_t bytes[KEYBOARD_QUEUE / EVENTS_PER_BYTE];
     size_t room = keyboard_room(keyboard) / EVENTS_PER_BYTE;
 
-    if (input->descriptor < 0 || room == 0 || !keyboard->wanted)
-        return false;
-    int ready = poll(&poll_fd, 1, wait ? -1 : 0);
-    if (ready < 0 && errno == EINTR)
-        return true;
-    if (ready <= 0)
+    if (!input_is_open(input, keyboard) || room == 0 || poll(&poll_fd, 1, 0) <= 0)
         return false;
     ssize_t count = read(input->descriptor, bytes, room);
-    if (count < 0 && errno == EINTR)
-        return true;
-    if (count <= 0)
+    if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN))
         input->descriptor = -1;
     for (ssize_t i = 0; i < count; i++)
         input_byte(input, bytes[i], keyboard);

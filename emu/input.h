@@ -15,8 +15,9 @@ struct input {
 };
 
 void input_init(struct input *, int descriptor);
-/* Take what is there; `wait`: if nothing is, until something comes. True: keys were typed, or a signal ended the
- * waiting. */
-bool input_take(struct input *, struct keyboard *, bool wait);
+/* Take what is there, without waiting. True: keys were typed. */
+bool input_take(struct input *, struct keyboard *);
+/* May more come? */
+bool input_is_open(const struct input *, const struct keyboard *);
 /* One byte of input: a complete code point is pressed and released. Bytes that are not UTF-8 become U+FFFD. */
 void input_byte(struct input *, uint8_t byte, struct keyboard *);

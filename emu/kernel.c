@@ -298,10 +298,11 @@ static enum denali_progress jump(struct kernel *k)
 
     if (k->counters.alive == 0)
         return DENALI_ENDED;
-    if (typist->lifecycle == MACHINE_IDLE && input_take(&k->input, &typist->keyboard, next == UINT64_MAX))
+    bool may_type = typist->lifecycle == MACHINE_IDLE;
+    if (may_type && input_take(&k->input, &typist->keyboard))
         return DENALI_RUNNING;
     if (next == UINT64_MAX)
-        return DENALI_QUIET;
+        return may_type && input_is_open(&k->input, &typist->keyboard) ? DENALI_WAITING : DENALI_QUIET;
     if (next > k->end_cycles) {
         k->clock.cycles = k->end_cycles;
         return DENALI_LIMIT;

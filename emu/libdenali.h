@@ -80,6 +80,7 @@ struct denali;
 
 enum denali_progress {
     DENALI_RUNNING,
+    DENALI_WAITING,   /* all are idle and only a key can wake one: run on when `keyboard` is readable */
     DENALI_ENDED,     /* every machine has ended */
     DENALI_QUIET,     /* those left are idle and nothing will ever wake them */
     DENALI_LIMIT,     /* until_ns or instructions was reached */
@@ -109,7 +110,9 @@ struct denali_stats {
         uint64_t decoded, bytes;
     } blocks;
     struct {
-        uint64_t frames, shared_frames, private_frames, bytes; /* bytes: host memory for frames, machines and tables */
+        uint64_t frames, shared_frames, private_frames;
+        uint64_t peak_frames; /* the most that were in use at once */
+        uint64_t bytes;       /* of host memory for frames, machines and tables */
     } memory;
 };
 void denali_get_stats(const struct denali *, struct denali_stats *);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio_ext.h>
 #include <time.h>
@@ -41,6 +42,19 @@ static bool interrupt_arrived(void)
     return action.sa_handler == SIG_DFL;
 }
 
+/* Until the descriptor is readable or Ctrl-C comes, which is let in only while nothing but the waiting goes on. */
+static void wait_for_key(int descriptor)
+{
+    struct pollfd keyboard = {.fd = descriptor, .events = POLLIN};
+    sigset_t interrupt, before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    if (!interrupt_arrived())
+        ppoll(&keyboard, 1, NULL, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 /* Hands on what the consoles printed in this slice. The result is an errno. */
 static int console_flush(const struct options *options, struct progress *progress)
 {
@@ -68,18 +82,20 @@ struct outcome session_run(struct denali *denali, const struct options *options,
 {
     struct outcome outcome = {.options = options, .denali = denali, .end = DENALI_RUNNING};
     struct sigaction before = interrupt_catch();
-    /* With a keyboard each turn may wait for a key, and Ctrl-C is looked for after it only. */
-    uint64_t quanta_max = options->config.keyboard >= 0 ? 1 : SLICE_QUANTA_MAX;
     uint64_t start = host_time(), now = start, quanta = 1;
     while (outcome.end == DENALI_RUNNING && !outcome.interrupted && !outcome.console_error) {
         uint64_t slice = now;
         outcome.end = denali_run(denali, quanta);
         now = host_time();
-        if (now - slice < SLICE_SHORT && quanta < quanta_max)
+        if (now - slice < SLICE_SHORT && quanta < SLICE_QUANTA_MAX)
             quanta *= 2;
         else if (now - slice > SLICE_LONG && quanta > 1)
             quanta /= 2;
         outcome.console_error = console_flush(options, progress);
+        if (outcome.end == DENALI_WAITING) {
+            wait_for_key(options->config.keyboard);
+            outcome.end = DENALI_RUNNING;
+        }
         outcome.interrupted = interrupt_arrived();
         progress_update(progress, denali, now - start);
     }

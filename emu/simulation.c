@@ -275,6 +275,7 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
     const struct kernel *k = &d->kernel;
 
     stats->memory.frames = frame_pool_used(d->frames);
+    stats->memory.peak_frames = frame_pool_peak(d->frames);
     stats->memory.bytes = frame_pool_bytes(d->frames) + (uint64_t)k->machine_count * sizeof(struct machine);
     for (uint32_t i = 0; i < k->machine_count; i++) {
         const struct machine *m = &k->machines[i];

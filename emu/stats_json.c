@@ -88,9 +88,9 @@ static json_t *interrupts_json(const struct denali_stats *stats)
 
 static json_t *memory_json(const struct denali_stats *stats)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "frames", (json_int_t)stats->memory.frames, "shared",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "frames", (json_int_t)stats->memory.frames, "shared",
                      (json_int_t)stats->memory.shared_frames, "private", (json_int_t)stats->memory.private_frames,
-                     "bytes", (json_int_t)stats->memory.bytes);
+                     "peak", (json_int_t)stats->memory.peak_frames, "bytes", (json_int_t)stats->memory.bytes);
 }
 
 static json_t *outcome_json(const struct outcome *outcome)

@@ -60,10 +60,11 @@ static void print_interrupts(FILE *out, const struct outcome *outcome)
 static void print_memory(FILE *out, const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
-    fprintf(out, "  memory        %s, %s a machine; %s pages in use, %s of them shared\n",
+    fprintf(out, "  memory        %s, %s a machine; %s pages at the most; %s in use, %s of them shared\n",
             text_bytes(stats->memory.bytes).chars,
             text_bytes(stats->memory.bytes / (stats->machines ? stats->machines : 1)).chars,
-            text_count(stats->memory.frames).chars, text_count(stats->memory.shared_frames).chars);
+            text_count(stats->memory.peak_frames).chars, text_count(stats->memory.frames).chars,
+            text_count(stats->memory.shared_frames).chars);
     fprintf(out, "  digest        %016llx\n", (unsigned long long)outcome->digest);
     if (stats->keys_dropped)
         fprintf(out, "  keyboard      %s keys came too fast and were dropped\n", text_count(stats->keys_dropped).chars);

@@ -27,10 +27,10 @@ struct switch_outside {
 };
 
 struct network_switch {
-    struct nic_wire wire;           /* embedded: each NIC's wire */
-    struct nic **ports;             /* by machine index; NULL = no such machine (any more); owned array */
+    struct nic_wire wire; /* embedded: each NIC's wire */
+    struct nic **ports;   /* by machine index; NULL = no such machine (any more); owned array */
     uint32_t port_count;
-    struct switch_outside *outside; /* borrowed, may be NULL */
+    struct switch_outside *outside;     /* borrowed, may be NULL */
     struct nic *senders, **senders_end; /* those with frames to send, in the order they became ready */
     struct switch_counters counters;
 };

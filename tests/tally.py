@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Counts test cases in meson's JUnit logs (a TAP line is a case) and prints `N passed, N failed`."""
+"""Counts test cases in meson's JUnit logs (a TAP line is a case) and in TAP files; prints `N passed, N failed`."""
 import argparse
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -21,6 +21,17 @@ def tally(path):
     return passed, failed
 
 
+def tally_tap(path):
+    """The same of a TAP file, which must have its plan."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    passed = sum(line.startswith("ok ") for line in lines)
+    failed = [line for line in lines if line.startswith("not ok ")]
+    if f"1..{passed + len(failed)}" not in lines:
+        failed.append("ended early")
+    return passed, failed
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--broken", type=int, default=0, help="builds that failed")
@@ -29,7 +40,7 @@ def main():
     arguments = parser.parse_args()
     passed, failed = 0, []
     for path in arguments.logs:
-        one_passed, one_failed = tally(path)
+        one_passed, one_failed = tally_tap(path) if path.endswith(".tap") else tally(path)
         passed += one_passed
         failed += [f"{path}: {name}" for name in one_failed]
     failed += ["a build failed"] * arguments.broken

@@ -230,7 +230,7 @@ def test_interrupt_stops_cleanly_after_progress_in_json(denali):
     run.send_signal(signal.SIGINT)
     _, error = run.communicate(timeout=20)
     equal(run.returncode, 130)
-    contains(error.decode(), "it was interrupted", "MB")
+    contains(error.decode(), "it was interrupted", "a machine;")
     with open(denali.path("stopped.json"), encoding="utf-8") as file:
         equal(json.load(file)["end"], "interrupted")
     with open(denali.path("stopped.pcapng"), "rb") as file:

@@ -4,7 +4,7 @@
  * registers, flags, memory, EIP and exceptions must be equal.
  *
  *   oracle [--cases N | --seconds N] [--seed S] [--row NAME] [--coverage]   compare; exit status 1 on a mismatch
- *   oracle --record N [--seed S]     print N cases with the real CPU's answers
+ *   oracle --record N [--seed S]     print N cases with the real CPU's answers, one in a line; # begins a comment
  *   oracle --replay FILE             compare with answers recorded so; needs no particular host
  *   oracle --skipped                 list the rows without cases, with the reason
  *
@@ -556,6 +556,11 @@ static void record(struct oracle *self, const struct options *options)
 {
     uint64_t recorded = 0;
 
+    printf(
+        "# row, how, code, registers (EAX ECX EDX EBX ESP EBP ESI EDI), memory -> what the real CPU left: exception/\n"
+        "# error/address, EIP, EFLAGS, registers by number and memory where they changed. oracle --record %" PRIu64
+        " --seed %" PRIu64 "\n",
+        options->record, options->seed);
     for (uint64_t round = 0; recorded < options->record; round++) {
         for (size_t i = 0; i < encoding_count && recorded < options->record; i++) {
             struct oracle_case c;
@@ -609,8 +614,12 @@ static int replay(struct oracle *self, const char *path)
         perror(path);
         return 2;
     }
-    for (; fgets(line, sizeof(line), in); self->cases++)
+    while (fgets(line, sizeof(line), in)) {
+        if (line[0] == '#')
+            continue;
         failed += !replay_line(self, line);
+        self->cases++;
+    }
     fclose(in);
     printf("%" PRIu64 " recorded cases on %d engines, %" PRIu64 " mismatches\n", self->cases, ENGINES, failed);
     return failed || !self->cases;
@@ -628,7 +637,7 @@ static bool options_parse(struct options *options, int argc, char **argv)
                                           {"coverage", no_argument, NULL, 'v'},
                                           {NULL, 0, NULL, 0}};
 
-    *options = (struct options){.cases = 1000000, .seed = 1};
+    *options = (struct options){.seed = 1};
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'c':
@@ -636,7 +645,6 @@ static bool options_parse(struct options *options, int argc, char **argv)
             break;
         case 't':
             options->seconds = strtod(optarg, NULL);
-            options->cases = UINT64_MAX;
             break;
         case 's':
             options->seed = strtoull(optarg, NULL, 0);
@@ -660,6 +668,8 @@ static bool options_parse(struct options *options, int argc, char **argv)
             return false;
         }
     }
+    if (!options->cases)
+        options->cases = options->seconds > 0 ? UINT64_MAX : 1000000;
     return optind == argc;
 }
 
