@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "access.h"
 #include "block.h"
-
-/* Keys are tag + page number, and 0 must be no key. */
-#define TAG_SHIFT 20
+#include "mmu.h"
 
 void access_use_memory(struct cpu *c, struct memory *memory)
 {
     c->memory = memory;
-    c->tag = (memory->tag + 1) << TAG_SHIFT;
+    c->tag = c->translating ? mmu_tag(c) : (memory->tag + 1) << TAG_SHIFT;
 }
 
-static void memory_fault(struct cpu *c, uint32_t address, uint32_t error)
+/* With a fault for a reason other than the lack of memory, *exception is it. */
+static bool translate(struct cpu *c, uint32_t address, uint32_t access, uint32_t *physical,
+                      struct cpu_exception *exception)
 {
+    *physical = address;
+    return !c->translating || mmu_translate(&c->state->mmu, c->user, address, access, physical, exception);
+}
+
+void access_fault(struct cpu *c, uint32_t address, uint32_t access)
+{
+    uint32_t physical;
+
     c->stop = STOP_EXCEPTION;
-    c->exception = (struct cpu_exception){.number = DENALI_EXC_MEMORY, .error = error, .address = address};
+    if (translate(c, address, access, &physical, &c->exception))
+        c->exception = (struct cpu_exception){
+            .number = DENALI_EXC_MEMORY, .error = access | (c->user ? DENALI_FAULT_USER : 0), .address = address};
 }
 
 static uint32_t bytes_in_page(uint32_t address, unsigned bytes)
@@ -40,10 +50,19 @@ struct page *fetch_page(struct cpu *c, uint32_t address)
 
     if (entry->read_key == tlb_key(c, address))
         return entry->page;
-    struct page *page = c->memory->ops->read(c->memory, address >> PAGE_SHIFT);
+    struct cpu_exception ignored;
+    uint32_t physical;
+    if (!translate(c, address, 0, &physical, &ignored))
+        return NULL;
+    struct page *page = c->memory->ops->read(c->memory, physical >> PAGE_SHIFT);
     if (page)
         entry_fill(c, address, page, false);
     return page;
+}
+
+bool page_is_registers(struct cpu *c, const struct page *page)
+{
+    return page == c->memory->ops->read(c->memory, 0);
 }
 
 uint64_t load_slow(struct cpu *c, uint32_t address, unsigned bytes)
@@ -54,7 +73,7 @@ uint64_t load_slow(struct cpu *c, uint32_t address, unsigned bytes)
         uint32_t part = bytes_in_page(address + done, bytes - done);
         struct page *page = fetch_page(c, address + done);
         if (!page) {
-            memory_fault(c, address + done, 0);
+            access_fault(c, address + done, 0);
             return LOAD_FAILED;
         }
         memcpy(buffer + done, page->bytes + ((address + done) & PAGE_MASK), part);
@@ -64,24 +83,27 @@ uint64_t load_slow(struct cpu *c, uint32_t address, unsigned bytes)
 }
 
 /* Stores to these registers can make an interrupt deliverable. */
-static bool touches_interrupt_registers(uint32_t address, uint32_t length)
+static bool touches_interrupt_registers(uint32_t physical, uint32_t length)
 {
-    return address < DENALI_REG_IRQ_HANDLER + 4 && address + length > DENALI_REG_IRQ_ENABLED;
+    return physical < DENALI_REG_IRQ_HANDLER + 4 && physical + length > DENALI_REG_IRQ_ENABLED;
 }
 
 /* Where to write these bytes of one page, or NULL. A store that could change decoded code or the interrupt registers
  * is refused with STOP_RETRY unless its instruction runs alone. */
 static uint8_t *writable(struct cpu *c, uint32_t address, uint32_t length)
 {
-    uint32_t number = address >> PAGE_SHIFT, offset = address & PAGE_MASK;
+    struct cpu_exception ignored;
+    uint32_t physical;
+    bool mapped = translate(c, address, DENALI_FAULT_WRITE, &physical, &ignored);
+    uint32_t number = physical >> PAGE_SHIFT, offset = physical & PAGE_MASK;
     struct memory *memory = c->memory;
-    struct page *old = memory->ops->read(memory, number);
+    struct page *old = mapped ? memory->ops->read(memory, number) : NULL;
 
     if (!old) {
-        memory_fault(c, address, DENALI_FAULT_WRITE);
+        access_fault(c, address, DENALI_FAULT_WRITE);
         return NULL;
     }
-    bool to_interrupts = number == 0 && touches_interrupt_registers(address, length);
+    bool to_interrupts = touches_interrupt_registers(physical, length);
     if (!c->alone && (to_interrupts || (old->code && code_covers(old->code, offset, length)))) {
         c->stop = STOP_RETRY;
         return NULL;

@@ -2,7 +2,7 @@
  *
  * Guest memory, as operations reach it. The fast path of a load or store is one TLB compare and one addition; a page
  * crossing, a page seen for the first time, a page with decoded code in it, the virtual register page on a store, and
- * faults take the slow path in access.c.
+ * faults take the slow path in access.c. With the MMU on, a guest's address is translated there and nowhere else.
  *
  * On failure an access sets cpu.stop (and cpu.exception); the operation then returns op_stop(). Nothing has been
  * written, and nothing else may have been changed by the operation before.
@@ -22,14 +22,23 @@ bool store_slow(struct cpu *, uint32_t address, uint32_t value, unsigned bytes);
 uint8_t *modify_slow(struct cpu *, uint32_t address, unsigned bytes);
 void modify_end_slow(struct cpu *, unsigned bytes);
 
+/* Keys are tag + page number, and 0 must be no key. */
+#define TAG_SHIFT 20
+
 /* The page to execute from, or NULL if the address is not accessible. */
 struct page *fetch_page(struct cpu *, uint32_t address);
-/* Bring memory's tag up to date: in cpu_run(), and after its operations may have changed it. */
+/* Is it the virtual register page, whatever its address? */
+bool page_is_registers(struct cpu *, const struct page *);
+/* This access (DENALI_FAULT_WRITE or _FETCH, 0 = read) is not possible: sets cpu.stop and cpu.exception. */
+void access_fault(struct cpu *, uint32_t address, uint32_t access);
+/* Bring the tag up to date: in cpu_run(), after memory's operations may have changed its tag, and after a change of
+ * address space or mode. */
 void access_use_memory(struct cpu *, struct memory *);
 /* A page has got its first decoded block: stores to it must ask from now on. */
 void access_protect(struct cpu *, const struct page *);
 
-/* Virtual registers: 32-bit words of page 0, which is always accessible. A write fails only for want of a frame. */
+/* Virtual registers: 32-bit words of physical page 0, which is always accessible. A write fails only for want of a
+ * frame. */
 uint32_t register_read(struct cpu *, uint32_t offset);
 bool register_write(struct cpu *, uint32_t offset, uint32_t value);
 

@@ -225,23 +225,24 @@ static struct block *block_build(struct cpu *c, struct page *page, uint32_t offs
 struct block *block_find(struct cpu *c)
 {
     uint32_t offset = c->eip & PAGE_MASK;
-    struct page *page = c->eip >= PAGE_SIZE ? fetch_page(c, c->eip) : NULL;
+    struct page *page = fetch_page(c, c->eip);
 
     if (!page)
         return NULL;
     struct block *block = page->code ? code_find(page->code, offset) : NULL;
-    return block ? block : block_build(c, page, offset);
+    if (block || page_is_registers(c, page))
+        return block;
+    return block_build(c, page, offset);
 }
 
 /* Too long or cut off: what the decoder could not finish. */
 static bool decode_failed(struct cpu *c, enum decode_status status, size_t available, struct builder *b)
 {
     if (status == DECODE_TOO_LONG) {
-        build_instruction(b, &(struct insn){.encoding = encoding_find(0x01, 0x90, 0), .base = SLOT_ZERO}, op_too_long);
+        build_instruction(b, &(struct insn){.encoding = encoding_find(MAP_1, 0x90, 0), .base = SLOT_ZERO}, op_too_long);
         return true;
     }
-    c->exception = (struct cpu_exception){
-        .number = DENALI_EXC_MEMORY, .error = DENALI_FAULT_FETCH, .address = c->eip + (uint32_t)available};
+    access_fault(c, c->eip + (uint32_t)available, DENALI_FAULT_FETCH);
     return false;
 }
 

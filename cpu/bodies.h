@@ -46,6 +46,13 @@ INLINE bool fault(struct cpu *c, uint32_t number, uint32_t error)
     return false;
 }
 
+/* Kernel or user mode. Pages are others then. */
+INLINE void mode_set(struct cpu *c, bool user)
+{
+    c->user = user;
+    access_use_memory(c, c->memory);
+}
+
 INLINE uint32_t here(const struct cpu *c, const struct op *op)
 {
     return c->eip + op->start;

@@ -58,8 +58,8 @@ struct op {
 struct block;
 struct code;
 
-/* Where a block goes next. Trusted without question within one page's code; into another page only while the page now
- * at that address still has the code with this serial number. */
+/* Where a block goes next. Trusted without question within one page (of addresses, and so of code); into another page
+ * only while the page now at that address still has the code with this serial number. */
 struct link {
     struct block *block; /* NULL: not known yet */
     uint64_t serial;     /* of the target's code; 0 = the block's own */
@@ -120,15 +120,25 @@ struct tlb_entry {
 /* Why operations stopped running. */
 enum stop {
     STOP_LOOKUP,    /* at cpu.eip: find the block there */
+    STOP_LINK,      /* at cpu.target, where cpu.unlinked is to lead from the block at cpu.eip */
     STOP_EXCEPTION, /* cpu.exception, at cpu.eip */
     STOP_RETRY,     /* at cpu.eip: this instruction must be run alone (it changes code or interrupt registers) */
     STOP_BUDGET,    /* in the middle of a repeated instruction, at cpu.eip: look at the budget, then go on */
     STOP_EXHAUSTED, /* at cpu.eip: no physical frame for a write */
+    STOP_MMU,       /* after an instruction that the MMU's registers have carried out */
     STOP_IO,
     STOP_IDLE,
     STOP_HALT,
     STOP_TERMINATE,
 };
+
+/* The TLB tag of one address space and mode of one memory: see mmu_tag(). */
+struct mmu_context {
+    uint64_t memory_tag, tag; /* tag 0: none */
+    uint16_t name;
+};
+
+#define MMU_CONTEXTS 64
 
 struct cpu {
     /* The machine that runs: struct cpu_state, unfolded. */
@@ -137,18 +147,24 @@ struct cpu {
     uint32_t control;
     int64_t flag_result;
     uint64_t flag_carry;
+    struct fpu_state fpu;
 
-    int64_t budget;        /* instructions left, the current block's already taken off */
-    struct block *block;   /* that runs */
-    uint64_t tag;          /* of the memory, in place for a TLB key */
-    struct memory *memory; /* borrowed for the run */
-    uint64_t start_cycles; /* cycle counter and budget when the run began */
+    int64_t budget;          /* instructions left, the current block's already taken off */
+    struct block *block;     /* that runs */
+    uint64_t tag;            /* of the memory, in place for a TLB key */
+    struct memory *memory;   /* borrowed for the run */
+    struct cpu_state *state; /* the same: its MMU is used in place, all else is stored when the run ends */
+    uint64_t start_cycles;   /* cycle counter and budget when the run began */
     int64_t start_budget;
 
-    bool alone; /* a single instruction is run from the scratch block: stores may do anything */
-    bool check; /* interrupts may have become deliverable */
+    bool alone;       /* a single instruction is run from the scratch block: stores may do anything */
+    bool check;       /* interrupts may have become deliverable */
+    bool user;        /* mode */
+    bool translating; /* the MMU is on */
     enum stop stop;
-    struct link *unlinked; /* STOP_LOOKUP: the link to fill in, or NULL */
+    struct link *unlinked;  /* the link to fill in, or NULL */
+    uint32_t unlinked_from; /* and the address of the block it belongs to */
+    uint32_t target;        /* STOP_LINK */
     struct cpu_exception exception;
     struct cpu_io io;
     struct cpu_crash crash;
@@ -161,9 +177,11 @@ struct cpu {
     cpu_trace_fn *trace;
     void *trace_owner;
     struct cpu_counters counters;
-    uint64_t serials;      /* given to code so far */
-    struct code *codes;    /* all there is */
-    struct block *scratch; /* room for one instruction */
+    uint64_t serials;       /* given to code so far */
+    struct code *codes;     /* all there is */
+    struct block *scratch;  /* room for one instruction */
+    uint64_t context_count; /* MMU contexts given a tag so far */
+    struct mmu_context contexts[MMU_CONTEXTS];
 };
 
 /* The end of an operation that does not go on: the instruction has faulted, or must be run again. */

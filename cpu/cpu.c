@@ -53,7 +53,7 @@ const struct cpu_counters *cpu_counters(const struct cpu *c)
 
 void cpu_state_reset(struct cpu_state *state, uint32_t entry, uint32_t stack)
 {
-    *state = (struct cpu_state){.eip = entry};
+    *state = (struct cpu_state){.eip = entry, .fpu = {.control = X87_CONTROL_RESET, .mxcsr = MXCSR_RESET}};
     state->regs[ESP] = stack;
     cpu_state_set_eflags(state, 0);
 }

@@ -33,6 +33,52 @@ enum eflags {
     FLAGS_CONTROL = FLAG_DF | FLAG_NT | FLAG_AC | FLAG_ID, /* kept as written; only DF has an effect */
 };
 
+/* An x87 register: 80-bit extended precision (SDM vol. 1, 4.2.2). Its significand is also an MMX register. */
+struct x87_register {
+    uint64_t significand;
+    uint16_t sign_exponent;
+};
+
+union xmm_register {
+    uint8_t u8[16];
+    uint16_t u16[8];
+    uint32_t u32[4];
+    uint64_t u64[2];
+    int8_t s8[16];
+    int16_t s16[8];
+    int32_t s32[4];
+    int64_t s64[2];
+};
+
+/* x87, MMX and SSE state (SDM vol. 1, 8.1 and 10.2). */
+struct fpu_state {
+    struct x87_register registers[8]; /* R0 to R7; ST(i) is registers[(top + i) & 7] */
+    uint16_t control, status;         /* status includes top, bits 11-13 */
+    uint8_t full;                     /* bit i: register i is not empty */
+    uint16_t opcode;                  /* of the last instruction: 11 bits */
+    uint32_t instruction, operand;    /* addresses of the last instruction and its memory operand */
+    uint32_t mxcsr;
+    union xmm_register xmm[8];
+};
+
+enum { X87_CONTROL_RESET = 0x037F, MXCSR_RESET = 0x1F80 };
+
+/* An entry of the MMU: page and frame word as denali.h has them, bits of no meaning 0. */
+struct mmu_entry {
+    uint32_t page, frame;
+};
+
+/* The optional MMU of one machine (docs/architecture.md, section 11). */
+struct mmu_state {
+    bool present; /* it has one: set once, before the machine runs */
+    bool on;
+    uint8_t asid;
+    uint8_t index;
+    uint8_t probed; /* entry found by the last probe, plus 1; 0 = none */
+    uint32_t page;  /* of the next entry written */
+    struct mmu_entry entries[DENALI_MMU_ENTRIES];
+};
+
 /* The registers of one machine. Zeroed plus cpu_state_reset() is the state at boot. */
 struct cpu_state {
     uint32_t regs[CPU_REGISTERS];
@@ -41,12 +87,26 @@ struct cpu_state {
     /* The six status flags, not yet computed: see cpu/flags.h. */
     int64_t flag_result;
     uint64_t flag_carry;
+    struct fpu_state fpu;
+    bool user; /* mode; only while mmu.on */
+    struct mmu_state mmu;
 };
 
 void cpu_state_reset(struct cpu_state *, uint32_t entry, uint32_t stack);
 /* EFLAGS as PUSHF would show them, without IF. */
 uint32_t cpu_state_eflags(const struct cpu_state *);
 void cpu_state_set_eflags(struct cpu_state *, uint32_t eflags);
+
+struct cpu_exception {
+    uint32_t number;  /* DENALI_EXC_* */
+    uint32_t error;   /* DENALI_REG_EXC_ERROR */
+    uint32_t address; /* DENALI_REG_EXC_ADDRESS */
+};
+
+/* The physical address behind one that this machine uses now, for an access of DENALI_FAULT_WRITE or _FETCH, 0 = read.
+ * False: *exception is what the access raises. Whether there is memory is another question. */
+bool cpu_translate(const struct cpu_state *, uint32_t address, uint32_t access, uint32_t *physical,
+                   struct cpu_exception *exception);
 
 /* Why cpu_run() came back. EIP is that of the next instruction, except where noted. */
 enum cpu_exit {
@@ -57,12 +117,6 @@ enum cpu_exit {
     CPU_HALT,      /* after HLT: idle without timeout, no answer */
     CPU_TERMINATE, /* after TERMINATE: EAX is the exit status */
     CPU_CRASH,     /* an exception had no handler, or could not be delivered: cpu->crash; EIP at the culprit */
-};
-
-struct cpu_exception {
-    uint32_t number;  /* DENALI_EXC_* */
-    uint32_t error;   /* DENALI_REG_EXC_ERROR */
-    uint32_t address; /* DENALI_REG_EXC_ADDRESS */
 };
 
 /* The port instruction behind CPU_IO. One string instruction is one operation. */

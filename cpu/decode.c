@@ -194,8 +194,67 @@ static uint8_t operand_slot(const struct insn *insn, enum operand operand, uint8
         return insn->memory ? SLOT_ZERO : slot_byte(rm);
     case OPERAND_Ev:
         return insn->memory ? SLOT_ZERO : slot_word(rm);
+    case OPERAND_reg:
+        return (uint8_t)reg;
+    case OPERAND_rm:
+        return (uint8_t)rm;
+    case OPERAND_STi:
+        return opcode & 7;
     }
     return SLOT_ZERO;
+}
+
+/* An opcode as it was found: its last byte, the row, and the byte that follows (ModRM, if the row has one). */
+struct opcode {
+    const struct encoding *encoding;
+    uint8_t byte, next;
+    bool has_next;
+};
+
+static void peek(const struct cursor *in, struct opcode *opcode)
+{
+    opcode->has_next = in->position < in->available;
+    opcode->next = opcode->has_next ? in->bytes[in->position] : 0;
+}
+
+/* The mandatory prefix chooses among four maps that lie in this order: none, 66, F3, F2. */
+static unsigned mandatory_prefix(const struct insn *insn, const struct prefixes *prefixes)
+{
+    if (prefixes->last_repeat != REPEAT_NONE)
+        return prefixes->last_repeat == REPEAT_WHILE_EQUAL ? 2 : 3;
+    return insn->width == 16;
+}
+
+static struct opcode take_two_byte(struct cursor *in, const struct insn *insn, const struct prefixes *prefixes)
+{
+    struct opcode opcode = {.byte = (uint8_t)take(in, 1)};
+    enum map map = MAP_NP0F;
+
+    if (opcode.byte == 0x38 || opcode.byte == 0x3A) {
+        map = opcode.byte == 0x38 ? MAP_NP0F38 : MAP_NP0F3A;
+        opcode.byte = (uint8_t)take(in, 1);
+    }
+    peek(in, &opcode);
+    unsigned digit = (opcode.next >> 3) & 7;
+    opcode.encoding = encoding_find(map + mandatory_prefix(insn, prefixes), opcode.byte, digit);
+    if (map == MAP_NP0F && !encoding_is_listed(opcode.encoding))
+        opcode.encoding = encoding_find(MAP_0F, opcode.byte, digit);
+    return opcode;
+}
+
+static struct opcode take_opcode(struct cursor *in, const struct insn *insn, const struct prefixes *prefixes)
+{
+    struct opcode opcode = {.byte = (uint8_t)take(in, 1)};
+
+    if (opcode.byte == 0x0F)
+        return take_two_byte(in, insn, prefixes);
+    peek(in, &opcode);
+    opcode.encoding = encoding_find(MAP_1, opcode.byte, (opcode.next >> 3) & 7);
+    if (opcode.byte >= 0xD8 && opcode.byte <= 0xDF && opcode.next >= 0xC0) {
+        opcode.encoding = encoding_find(MAP_D8 + (opcode.byte & 7), opcode.next, 0);
+        opcode.byte = (uint8_t)take(in, 1);
+    }
+    return opcode;
 }
 
 /* LOCK is legal only before an instruction that reads, modifies and writes memory (SDM vol. 2, LOCK). */
@@ -215,20 +274,13 @@ enum decode_status decode(const uint8_t *bytes, size_t available, struct insn *i
     if (!take_prefixes(&in, insn, &prefixes))
         return short_of_bytes;
 
-    unsigned map = 0x01;
-    uint8_t opcode = (uint8_t)take(&in, 1);
-    if (opcode == 0x0F) {
-        map = 0x0F;
-        opcode = (uint8_t)take(&in, 1);
-    }
-    /* Peek: the row may depend on the byte that follows, and says whether it is a ModRM byte at all. */
-    bool has_next = in.position < in.available;
-    uint8_t modrm = has_next ? in.bytes[in.position] : 0;
+    struct opcode opcode = take_opcode(&in, insn, &prefixes);
     if (in.overrun)
         return short_of_bytes;
-    insn->encoding = encoding_find(map, opcode, (modrm >> 3) & 7);
-    if (!has_next && insn->encoding->digit != NO_DIGIT)
+    insn->encoding = opcode.encoding;
+    if (!opcode.has_next && opcode.encoding->digit != NO_DIGIT)
         return short_of_bytes;
+    uint8_t modrm = opcode.next;
 
     const struct form_layout *form = &form_layouts[insn->encoding->form];
     if (form->modrm) {
@@ -245,8 +297,8 @@ enum decode_status decode(const uint8_t *bytes, size_t available, struct insn *i
 
     if (insn->encoding->form == FORM_Gv_address) /* LEA: the address within the segment */
         insn->segment = SEGMENT_NONE;
-    insn->destination = operand_slot(insn, form->destination, opcode, modrm);
-    insn->source = operand_slot(insn, form->source, opcode, modrm);
+    insn->destination = operand_slot(insn, form->destination, opcode.byte, modrm);
+    insn->source = operand_slot(insn, form->source, opcode.byte, modrm);
     insn->length = (uint8_t)in.position;
     if (insn->encoding->attributes & STRING)
         insn->repeat = prefixes.last_repeat;

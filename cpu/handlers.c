@@ -8,6 +8,9 @@
 #include "op_control.h"
 #include "op_shift.h"
 #include "op_string.h"
+#include "op_vector.h"
+#include "op_vector_move.h"
+#include "op_x87.h"
 
 #define HANDLER(name) static const struct op *name(struct cpu *c, const struct op *op)
 
@@ -161,6 +164,23 @@
 #define FORM_Gv_Ev_Iz(id, B, S)      WIDE_G(id, B, S, 32, 16)
 #define FORM_Gv_Ev_Ib(id, B, S)      WIDE_G(id, B, S, 32, 16)
 
+/* x87, MMX and SSE: bodies fetch their operands themselves. */
+#define FORM_memory(id, B, S) OP(id, m, B, S, M, 32, N, 32)
+#define FORM_STi(id, B, S)    ONE(id, B, S, N, N, 32)
+
+/* Of P_Q, P_N, P_M the body's `bits` is 64, of V_W, V_U, V_M 128: which registers, and of a register alone (N, U) or
+ * memory alone (M) there is one handler. */
+#define FORM_P_Q(id, B, S)    OP(id, r, B, S, R, 64, N, 64) OP(id, m, B, S, M, 64, N, 64)
+#define FORM_V_W(id, B, S)    OP(id, r, B, S, R, 128, N, 128) OP(id, m, B, S, M, 128, N, 128)
+#define FORM_P_Q_Ib(id, B, S) FORM_P_Q(id, B, S)
+#define FORM_V_W_Ib(id, B, S) FORM_V_W(id, B, S)
+#define FORM_P_N(id, B, S)    OP(id, r, B, S, R, 64, N, 64)
+#define FORM_V_U(id, B, S)    OP(id, r, B, S, R, 128, N, 128)
+#define FORM_P_N_Ib(id, B, S) FORM_P_N(id, B, S)
+#define FORM_V_U_Ib(id, B, S) FORM_V_U(id, B, S)
+#define FORM_P_M(id, B, S)    OP(id, m, B, S, M, 64, N, 64)
+#define FORM_V_M(id, B, S)    OP(id, m, B, S, M, 128, N, 128)
+
 #define INSN(map, opcode, digit, NAME, form, shape, flags, attributes)                                                 \
     FORM_##form(op_##map##_##opcode##_##digit##_, NAME, shape)
 #define INSN_R INSN
@@ -204,6 +224,13 @@
         {NULL, id##m},                                                                                                 \
         {                                                                                                              \
             NULL, id##m                                                                                                \
+        }                                                                                                              \
+    }
+#define RUN_R(id)                                                                                                      \
+    {                                                                                                                  \
+        {id##r, NULL},                                                                                                 \
+        {                                                                                                              \
+            id##r, NULL                                                                                                \
         }                                                                                                              \
     }
 #define RUN_WIDE_M(id)                                                                                                 \
@@ -261,6 +288,19 @@
 #define RUN_Gv_Ev_Iz      RUN_WIDE_E
 #define RUN_Gv_Ev_Ib      RUN_WIDE_E
 
+#define RUN_memory RUN_M
+#define RUN_STi    RUN_ONE
+#define RUN_P_Q    RUN_BYTE_E
+#define RUN_V_W    RUN_BYTE_E
+#define RUN_P_Q_Ib RUN_BYTE_E
+#define RUN_V_W_Ib RUN_BYTE_E
+#define RUN_P_N    RUN_R
+#define RUN_V_U    RUN_R
+#define RUN_P_N_Ib RUN_R
+#define RUN_V_U_Ib RUN_R
+#define RUN_P_M    RUN_M
+#define RUN_V_M    RUN_M
+
 #define DIGIT(d) DIGIT_##d
 #define DIGIT__  NO_DIGIT
 #define DIGIT_0  0
@@ -274,7 +314,7 @@
 
 #define ROW(map_, first_, last_, digit_, NAME, form_, flags_, attributes_, illegal_, ...)                              \
     {.name = NAME,                                                                                                     \
-     .map = 0x##map_,                                                                                                  \
+     .map = MAP_##map_,                                                                                                \
      .first = first_,                                                                                                  \
      .last = last_,                                                                                                    \
      .digit = DIGIT(digit_),                                                                                           \
@@ -285,6 +325,8 @@
      .run = __VA_ARGS__},
 
 const struct encoding encodings[] = {
+    /* What is found where no row is listed. */
+    {.name = "ILLEGAL", .digit = NO_DIGIT, .form = FORM_NONE, .illegal = ILLEGAL_UNDEFINED, .run = RUN_ONE(op_illegal)},
 #define INSN(map, opcode, digit, NAME, form, shape, flags, attributes)                                                 \
     ROW(map, 0x##opcode, 0x##opcode, digit, #NAME, form, flags, attributes, LEGAL,                                     \
         RUN_##form(op_##map##_##opcode##_##digit##_))
@@ -301,8 +343,9 @@ const struct encoding encodings[] = {
 
 const size_t encoding_count = sizeof(encodings) / sizeof(encodings[0]);
 
-/* Row numbers by opcode and digit, for both maps. Two rows for one place do not compile. */
+/* Row numbers by opcode and digit, for all maps. Two rows for one place do not compile. */
 enum row {
+    ROW_UNLISTED,
 #define INSN(map, opcode, digit, ...)         ROW_##map##_##opcode##_##digit,
 #define INSN_R                                INSN
 #define ILLEGAL(map, first, last, digit, why) ROW_##map##_##first##_##digit,
@@ -323,10 +366,7 @@ enum row {
 #define DIGITS_6  6
 #define DIGITS_7  7
 
-/* [0] one-byte opcodes, [1] two-byte opcodes. */
-static const uint16_t rows[2][256][8] = {
-#define MAP_1                         0
-#define MAP_0F                        1
+static const uint16_t rows[MAP_COUNT][256][8] = {
 #define INSN(map, opcode, digit, ...) [MAP_##map][0x##opcode][DIGITS(digit)] = ROW_##map##_##opcode##_##digit,
 #define INSN_R(map, opcode, digit, ...)                                                                                \
     [MAP_##map][0x##opcode... 0x##opcode + 7][DIGITS(digit)] = ROW_##map##_##opcode##_##digit,
@@ -338,7 +378,12 @@ static const uint16_t rows[2][256][8] = {
 #undef ILLEGAL
 };
 
-const struct encoding *encoding_find(unsigned map, uint8_t opcode, unsigned digit)
+const struct encoding *encoding_find(enum map map, uint8_t opcode, unsigned digit)
 {
-    return &encodings[rows[map == 0x0F][opcode][digit & 7]];
+    return &encodings[rows[map][opcode][digit & 7]];
+}
+
+bool encoding_is_listed(const struct encoding *encoding)
+{
+    return encoding != &encodings[ROW_UNLISTED];
 }

@@ -34,7 +34,7 @@ struct memory_ops {
 
 struct memory {
     const struct memory_ops *ops;
-    uint64_t tag;   /* never used before by another memory, nor by this one with other pages; < 2^44 */
+    uint64_t tag;   /* never used before by another memory, nor by this one with other pages; < 2^43 */
     uint32_t size;  /* bytes accessible from address 0; a multiple of PAGE_SIZE */
     bool exhausted; /* a write failed for want of a physical frame */
 };

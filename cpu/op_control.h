@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "bodies.h"
+#include "mmu.h"
 
 WRITE_BODY(MOV)
 {
@@ -180,11 +181,13 @@ INLINE bool link_holds(struct cpu *c, const struct link *link, uint32_t eip)
 /* To a target that is always the same relative to the block. */
 INLINE const struct op *go(struct cpu *c, struct link *link, uint32_t eip)
 {
-    c->eip = eip;
-    if (likely(link->block && (link->serial == 0 || link_holds(c, link, eip))))
+    if (likely(link->block && (link->serial == 0 || link_holds(c, link, eip)))) {
+        c->eip = eip;
         return enter(c, link->block);
-    c->stop = STOP_LOOKUP;
+    }
     c->unlinked = link;
+    c->target = eip;
+    c->stop = STOP_LINK;
     return NULL;
 }
 
@@ -215,15 +218,22 @@ INLINE uint32_t jump_target(struct cpu *c, const struct op *op, unsigned bits)
     return truncate(c->eip + op->immediate, bits);
 }
 
+/* A 16-bit target is cut to 64 KB, so it is not the same relative to the block: such jumps are not linked. */
+INLINE const struct op *jump_by(struct cpu *c, const struct op *op, struct link *link, unsigned bits)
+{
+    uint32_t target = jump_target(c, op, bits);
+    return bits == 16 ? op_leave(c, op, STOP_LOOKUP, target) : go(c, link, target);
+}
+
 INLINE const struct op *jump(struct cpu *c, const struct op *op, unsigned bits)
 {
-    return go(c, &c->block->links[0], jump_target(c, op, bits));
+    return jump_by(c, op, &c->block->links[0], bits);
 }
 
 INLINE const struct op *jump_if(struct cpu *c, const struct op *op, bool taken, unsigned bits)
 {
     if (taken)
-        return go(c, &c->block->links[1], jump_target(c, op, bits));
+        return jump_by(c, op, &c->block->links[1], bits);
     return go(c, &c->block->links[0], c->eip + op->displacement);
 }
 
@@ -355,10 +365,11 @@ CUSTOM_BODY(PUSHF)
     return push(c, eflags_image(c), bits);
 }
 
-/* All of EFLAGS from a popped image; interrupts may now be deliverable. A 16-bit image leaves the upper half. */
+/* All of EFLAGS from a popped image; interrupts may now be deliverable. A 16-bit image leaves the upper half. User mode
+ * keeps IF. */
 INLINE bool eflags_restore(struct cpu *c, uint32_t image, unsigned bits)
 {
-    if (!register_write(c, DENALI_REG_IRQ_ENABLED, image & FLAG_IF ? 1 : 0))
+    if (!c->user && !register_write(c, DENALI_REG_IRQ_ENABLED, image & FLAG_IF ? 1 : 0))
         return false;
     uint32_t kept = bits == 32 ? 0 : c->control & ~UINT32_C(0xFFFF);
     c->control = (image & FLAGS_CONTROL) | kept;
@@ -376,27 +387,50 @@ JUMP_BODY(POPF)
     return op_leave(c, op, STOP_LOOKUP, after(c, op));
 }
 
-/* CS is popped and forgotten: there is no segmentation. */
+/* Words from the top of the stack, which stays where it is. */
+INLINE bool stack_read(struct cpu *c, uint32_t *words, unsigned count, unsigned bits)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t word = load(c, c->slots[ESP] + i * (bits / 8), bits / 8);
+        if (word & LOAD_FAILED)
+            return false;
+        words[i] = (uint32_t)word;
+    }
+    return true;
+}
+
+/* SDM vol. 2, IRET. CS counts only where kernel mode may return to user mode; SS never does: there is no segmentation.
+ * User mode cannot leave itself by it. */
 JUMP_BODY(IRET)
 {
-    unsigned size = bits / 8;
-    uint64_t eip = load(c, c->slots[ESP], size);
-    uint64_t cs = eip & LOAD_FAILED ? eip : load(c, c->slots[ESP] + size, size);
-    uint64_t image = cs & LOAD_FAILED ? cs : load(c, c->slots[ESP] + 2 * size, size);
-    if ((image & LOAD_FAILED) || !eflags_restore(c, (uint32_t)image, bits))
+    enum { NEW_EIP, NEW_CS, NEW_EFLAGS, NEW_ESP, NEW_SS, WORDS, WORDS_SAME_MODE = NEW_ESP };
+    uint32_t frame[WORDS];
+
+    if (!stack_read(c, frame, WORDS_SAME_MODE, bits))
         return op_stop(c, op);
-    c->slots[ESP] += 3 * size;
-    return op_leave(c, op, STOP_LOOKUP, (uint32_t)eip);
+    bool to_user = c->translating && !c->user && frame[NEW_CS] == DENALI_CS_USER;
+    if ((to_user && !stack_read(c, frame, WORDS, bits)) || !eflags_restore(c, frame[NEW_EFLAGS], bits))
+        return op_stop(c, op);
+    c->slots[ESP] = to_user ? frame[NEW_ESP] : c->slots[ESP] + WORDS_SAME_MODE * (bits / 8);
+    if (to_user)
+        mode_set(c, true);
+    return op_leave(c, op, STOP_LOOKUP, frame[NEW_EIP]);
+}
+
+/* What only kernel mode may do. */
+INLINE bool permitted(struct cpu *c)
+{
+    return likely(!c->user) || fault(c, DENALI_EXC_PROTECTION, 0);
 }
 
 CUSTOM_BODY(CLI)
 {
-    return register_write(c, DENALI_REG_IRQ_ENABLED, 0);
+    return permitted(c) && register_write(c, DENALI_REG_IRQ_ENABLED, 0);
 }
 
 JUMP_BODY(STI)
 {
-    if (!register_write(c, DENALI_REG_IRQ_ENABLED, 1))
+    if (!permitted(c) || !register_write(c, DENALI_REG_IRQ_ENABLED, 1))
         return op_stop(c, op);
     c->check = true;
     return op_leave(c, op, STOP_LOOKUP, after(c, op));
@@ -438,16 +472,16 @@ INLINE bool leave_with(struct cpu *c, enum stop stop)
 
 CUSTOM_BODY(HLT)
 {
-    return leave_with(c, STOP_HALT);
+    return permitted(c) && leave_with(c, STOP_HALT);
 }
 
 CUSTOM_BODY(VIRTUAL)
 {
     switch (op->immediate) {
     case DENALI_OP_IDLE:
-        return leave_with(c, STOP_IDLE);
+        return permitted(c) && leave_with(c, STOP_IDLE);
     case DENALI_OP_TERMINATE:
-        return leave_with(c, STOP_TERMINATE);
+        return permitted(c) && leave_with(c, STOP_TERMINATE);
     default:
         return fault(c, DENALI_EXC_ILLEGAL, 0);
     }
@@ -463,7 +497,26 @@ CUSTOM_BODY(RDTSC)
 }
 
 /* SDM vol. 2, CPUID. What is announced works, what is not is illegal. */
-enum { CPUID_TSC = 1 << 4, CPUID_CX8 = 1 << 8, CPUID_CMOV = 1 << 15 };
+enum {
+    CPUID_FPU = 1 << 0,
+    CPUID_TSC = 1 << 4,
+    CPUID_CX8 = 1 << 8,
+    CPUID_CMOV = 1 << 15,
+    CPUID_CLFLUSH = 1 << 19,
+    CPUID_MMX = 1 << 23,
+    CPUID_FXSR = 1 << 24,
+    CPUID_SSE = 1 << 25,
+    CPUID_SSE2 = 1 << 26,
+    CPUID_CLFLUSH_64 = 64 / 8 << 8, /* in EBX: bytes of a line */
+};
+/* The same in ECX. */
+enum {
+    CPUID_SSE3 = 1 << 0,
+    CPUID_SSSE3 = 1 << 9,
+    CPUID_SSE4_1 = 1 << 19,
+    CPUID_SSE4_2 = 1 << 20,
+    CPUID_POPCNT = 1 << 23,
+};
 #define CPUID_FAMILY_6 0x600
 
 INLINE uint32_t four_letters(const char *text)
@@ -482,14 +535,30 @@ CUSTOM_BODY(CPUID)
         c->slots[ECX] = four_letters("nali");
     } else if (leaf == 1) {
         c->slots[EAX] = CPUID_FAMILY_6;
-        c->slots[EDX] = CPUID_TSC | CPUID_CX8 | CPUID_CMOV;
+        c->slots[EBX] = CPUID_CLFLUSH_64;
+        c->slots[ECX] = CPUID_SSE3 | CPUID_SSSE3 | CPUID_SSE4_1 | CPUID_SSE4_2 | CPUID_POPCNT;
+        c->slots[EDX] = CPUID_FPU | CPUID_TSC | CPUID_CX8 | CPUID_CMOV | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR |
+                        CPUID_SSE | CPUID_SSE2;
     }
     return true;
 }
 
-/* Ports: the kernel performs the operation. */
+INLINE bool mmu_io(struct cpu *c, uint32_t port, bool in)
+{
+    if (in)
+        c->slots[EAX] = mmu_port_read(&c->state->mmu, port);
+    else
+        mmu_port_write(c, port, c->slots[EAX]);
+    return leave_with(c, STOP_MMU);
+}
+
+/* Ports: the kernel performs the operation, but for those of the MMU. */
 INLINE bool port_io(struct cpu *c, const struct op *op, uint32_t port, bool in, unsigned bits)
 {
+    if (!permitted(c))
+        return false;
+    if (bits == 32 && mmu_has_port(&c->state->mmu, port & 0xFFFF))
+        return mmu_io(c, port & 0xFFFF, in);
     c->io = (struct cpu_io){
         .port = (uint16_t)port,
         .bytes = (uint8_t)(bits / 8),

@@ -146,6 +146,8 @@ CUSTOM_BODY(XLAT)
 /* One port string instruction is one operation of the kernel's, whatever the count. */
 static inline bool port_string(struct cpu *c, const struct op *op, bool in, uint32_t address, unsigned bits)
 {
+    if (!permitted(c))
+        return false;
     c->io = (struct cpu_io){
         .port = (uint16_t)c->slots[EDX],
         .bytes = (uint8_t)(bits / 8),

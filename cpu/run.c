@@ -27,7 +27,7 @@ const struct op *op_leave(struct cpu *c, const struct op *op, enum stop stop, ui
 const struct op *op_stop(struct cpu *c, const struct op *op)
 {
     enum stop stop = c->stop;
-    bool done = stop == STOP_IDLE || stop == STOP_HALT || stop == STOP_TERMINATE;
+    bool done = stop == STOP_IDLE || stop == STOP_HALT || stop == STOP_TERMINATE || stop == STOP_MMU;
 
     op_leave(c, op, stop, done ? after(c, op) : here(c, op));
     if (stop == STOP_RETRY || stop == STOP_EXHAUSTED)
@@ -85,7 +85,8 @@ static void run_ops(struct cpu *c, const struct op *op)
         op = op->run(c, op);
 }
 
-/* Delivery of interrupts and exceptions: one frame of three words. */
+/* Delivery of interrupts and exceptions: a frame of three words; of five, on the kernel's stack, if it was user mode
+ * that was interrupted. */
 
 static bool crash(struct cpu *c, enum cpu_crash_cause cause, struct cpu_exception exception, struct cpu_exception first)
 {
@@ -93,12 +94,25 @@ static bool crash(struct cpu *c, enum cpu_crash_cause cause, struct cpu_exceptio
     return false;
 }
 
-static bool push_frame(struct cpu *c)
+static bool enter_kernel_mode(struct cpu *c)
 {
     uint32_t stack = c->slots[ESP];
-    bool pushed = push(c, eflags_image(c), 32) && push(c, DENALI_CS_KERNEL, 32) && push(c, c->eip, 32);
-    if (!pushed)
+
+    mode_set(c, false);
+    c->slots[ESP] = register_read(c, DENALI_REG_KERNEL_STACK);
+    return push(c, DENALI_SS_USER, 32) && push(c, stack, 32);
+}
+
+static bool push_frame(struct cpu *c)
+{
+    uint32_t stack = c->slots[ESP], code = c->user ? DENALI_CS_USER : DENALI_CS_KERNEL;
+    bool was_user = c->user;
+    bool pushed =
+        (!was_user || enter_kernel_mode(c)) && push(c, eflags_image(c), 32) && push(c, code, 32) && push(c, c->eip, 32);
+    if (!pushed) {
         c->slots[ESP] = stack;
+        mode_set(c, was_user);
+    }
     return pushed;
 }
 
@@ -157,19 +171,13 @@ static void run_alone(struct cpu *c)
     c->unlinked = NULL;
 }
 
-static void trace(struct cpu *c)
-{
-    struct cpu_state state = {
-        .eip = c->eip, .control = c->control, .flag_result = c->flag_result, .flag_carry = c->flag_carry};
-    memcpy(state.regs, c->slots, sizeof(state.regs));
-    c->trace(c->trace_owner, &state, c->memory);
-}
-
-/* The block at EIP becomes known to the link that was looking for it. */
-static void link_fill(struct link *link, const struct block *from, struct block *to)
+/* The block at EIP becomes known to the link that was looking for it. The same page of code may be at two addresses,
+ * and one address may have two pages' code in turn: only what stays within both is trusted without question. */
+static void link_fill(struct cpu *c, struct link *link, struct block *to)
 {
     link->block = to;
-    link->serial = from->code == to->code ? 0 : to->code->serial;
+    bool within = c->unlinked_from >> PAGE_SHIFT == c->eip >> PAGE_SHIFT && c->block->code == to->code;
+    link->serial = within ? 0 : to->code->serial;
 }
 
 static void run_block(struct cpu *c)
@@ -182,26 +190,41 @@ static void run_block(struct cpu *c)
         return;
     }
     if (link)
-        link_fill(link, c->block, block);
+        link_fill(c, link, block);
     run_ops(c, enter(c, block));
 }
 
-static void state_load(struct cpu *c, const struct cpu_state *state)
+static void state_load(struct cpu *c, struct cpu_state *state, struct memory *memory)
 {
     memcpy(c->slots, state->regs, sizeof(state->regs));
     c->eip = state->eip;
     c->control = state->control;
     c->flag_result = state->flag_result;
     c->flag_carry = state->flag_carry;
+    c->fpu = state->fpu;
+    c->user = state->user;
+    c->translating = state->mmu.on;
+    c->state = state;
+    access_use_memory(c, memory);
 }
 
-static void state_store(const struct cpu *c, struct cpu_state *state)
+static void state_store(const struct cpu *c)
 {
+    struct cpu_state *state = c->state;
+
     memcpy(state->regs, c->slots, sizeof(state->regs));
     state->eip = c->eip;
     state->control = c->control;
     state->flag_result = c->flag_result;
     state->flag_carry = c->flag_carry;
+    state->fpu = c->fpu;
+    state->user = c->user;
+}
+
+static void trace(const struct cpu *c)
+{
+    state_store(c);
+    c->trace(c->trace_owner, c->state, c->memory);
 }
 
 static bool must_run_alone(const struct cpu *c)
@@ -262,6 +285,16 @@ static bool concerns_kernel(enum stop stop, enum cpu_exit *reason)
     }
 }
 
+/* A jump without a link has not moved EIP yet. */
+static void follow(struct cpu *c)
+{
+    if (c->stop != STOP_LINK)
+        return;
+    c->unlinked_from = c->eip;
+    c->eip = c->target;
+    c->stop = STOP_LOOKUP;
+}
+
 static enum cpu_exit run(struct cpu *c)
 {
     enum cpu_exit reason;
@@ -272,6 +305,7 @@ static enum cpu_exit run(struct cpu *c)
         if (c->budget == 0)
             return CPU_BUDGET;
         run_some(c);
+        follow(c);
         if (concerns_kernel(c->stop, &reason))
             return reason;
     }
@@ -281,8 +315,7 @@ enum cpu_exit cpu_run(struct cpu *c, struct cpu_state *state, struct memory *mem
                       uint64_t *executed)
 {
     assert(budget <= INT64_MAX);
-    state_load(c, state);
-    access_use_memory(c, memory);
+    state_load(c, state, memory);
     c->budget = c->start_budget = (int64_t)budget;
     c->start_cycles = cycles;
     c->check = true;
@@ -290,7 +323,7 @@ enum cpu_exit cpu_run(struct cpu *c, struct cpu_state *state, struct memory *mem
     c->unlinked = NULL;
     c->crash = (struct cpu_crash){0};
     enum cpu_exit reason = run(c);
-    state_store(c, state);
+    state_store(c);
     *executed = (uint64_t)(c->start_budget - c->budget);
     return reason;
 }
@@ -298,10 +331,9 @@ enum cpu_exit cpu_run(struct cpu *c, struct cpu_state *state, struct memory *mem
 bool cpu_raise(struct cpu *c, struct cpu_state *state, struct memory *memory, struct cpu_exception exception,
                struct cpu_crash *crash_out)
 {
-    state_load(c, state);
-    access_use_memory(c, memory);
+    state_load(c, state, memory);
     bool delivered = deliver_exception(c, exception);
-    state_store(c, state);
+    state_store(c);
     *crash_out = c->crash;
     return delivered;
 }

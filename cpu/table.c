@@ -47,3 +47,13 @@ const struct flag_masks flag_effects[] = {
     [FLAGS_READS_ALL] = {ALL, 0, 0, "Jcc, SETcc, CMOVcc, LAHF, PUSHF"},
     [FLAGS_WRITES_ALL] = {0, ALL, 0, "POPF, IRET"},
 };
+
+const char *map_name(enum map map)
+{
+    static const char *const names[] = {
+#define MAP(name) #name,
+        MAPS(MAP)
+#undef MAP
+    };
+    return names[map];
+}

@@ -4,6 +4,7 @@
  * by opcode.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,7 +62,19 @@ typedef const struct op *op_fn(struct cpu *, const struct op *);
     FORM(Gv_M, 1, NONE, Gv, NONE)                                                                                      \
     FORM(Gv_address, 1, NONE, Gv, NONE)                                                                                \
     FORM(Gv_Ev_Iz, 1, FULL, Gv, Ev)                                                                                    \
-    FORM(Gv_Ev_Ib, 1, BYTE, Gv, Ev)
+    FORM(Gv_Ev_Ib, 1, BYTE, Gv, Ev)                                                                                    \
+    FORM(memory, 1, NONE, reg, NONE)                                                                                   \
+    FORM(P_Q, 1, NONE, reg, rm)                                                                                        \
+    FORM(V_W, 1, NONE, reg, rm)                                                                                        \
+    FORM(P_Q_Ib, 1, BYTE, reg, rm)                                                                                     \
+    FORM(V_W_Ib, 1, BYTE, reg, rm)                                                                                     \
+    FORM(P_N, 1, NONE, reg, rm)                                                                                        \
+    FORM(V_U, 1, NONE, reg, rm)                                                                                        \
+    FORM(P_N_Ib, 1, BYTE, reg, rm)                                                                                     \
+    FORM(V_U_Ib, 1, BYTE, reg, rm)                                                                                     \
+    FORM(P_M, 1, NONE, reg, NONE)                                                                                      \
+    FORM(V_M, 1, NONE, reg, NONE)                                                                                      \
+    FORM(STi, 0, NONE, NONE, STi)
 
 enum form {
 #define FORM(name, ...) FORM_##name,
@@ -94,6 +107,25 @@ enum operand {
     OPERAND_Ev,
     OPERAND_Gb,
     OPERAND_Gv,
+    OPERAND_reg, /* of ModRM, as a bare number: x87, MMX and SSE registers are no slots */
+    OPERAND_rm,
+    OPERAND_STi, /* the low three bits of the opcode */
+};
+
+/* Opcode maps. The two of i686 have a row in every place. The others list what there is; after 0F, a row for the
+ * mandatory prefix (66, F3, F2 or none: NP) goes before the one of map 0F. An x87 opcode with a register operand has
+ * its ModRM byte as opcode in one of the maps D8 to DF; those with memory are in map 1. */
+#define MAPS(MAP)                                                                                                      \
+    MAP(1)                                                                                                             \
+    MAP(0F)                                                                                                            \
+    MAP(NP0F) MAP(660F) MAP(F30F) MAP(F20F) MAP(NP0F38) MAP(660F38) MAP(F30F38) MAP(F20F38) MAP(NP0F3A) MAP(660F3A)    \
+        MAP(F30F3A) MAP(F20F3A) MAP(D8) MAP(D9) MAP(DA) MAP(DB) MAP(DC) MAP(DD) MAP(DE) MAP(DF)
+
+enum map {
+#define MAP(name) MAP_##name,
+    MAPS(MAP)
+#undef MAP
+        MAP_COUNT
 };
 
 struct form_layout {
@@ -152,8 +184,7 @@ enum illegal_reason {
     ILLEGAL_UNDEFINED, /* x86 has no such instruction */
     ILLEGAL_AMBIGUOUS, /* defined by privilege or segmentation, which this architecture has not */
     ILLEGAL_EXTENSION, /* newer than i686, not announced by CPUID */
-    ILLEGAL_X87,       /* not announced by CPUID (yet) */
-    ILLEGAL_SSE,       /* MMX and SSE: the same */
+    ILLEGAL_SSE,       /* MMX and SSE: not announced by CPUID */
     ILLEGAL_PREFIX,    /* a prefix: never looked up as an opcode */
 };
 
@@ -161,7 +192,7 @@ enum illegal_reason {
 
 struct encoding {
     const char *name;
-    uint8_t map;         /* 0x01 or 0x0F */
+    uint8_t map;         /* enum map */
     uint8_t first, last; /* opcodes */
     uint8_t digit;       /* 0-7 or NO_DIGIT */
     uint8_t form;        /* enum form */
@@ -176,5 +207,9 @@ extern const size_t encoding_count;
 extern const struct form_layout form_layouts[];
 extern const struct flag_masks flag_effects[];
 
-/* The row for an opcode (map 0x01 or 0x0F) and the reg field of the byte that follows it. There always is one. */
-const struct encoding *encoding_find(unsigned map, uint8_t opcode, unsigned digit);
+/* The row for an opcode and the reg field of the byte that follows it. Where the map has none, that of an undefined
+ * instruction: see encoding_is_listed(). */
+const struct encoding *encoding_find(enum map, uint8_t opcode, unsigned digit);
+bool encoding_is_listed(const struct encoding *);
+/* The name of a map as it stands in the table. */
+const char *map_name(enum map);

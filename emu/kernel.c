@@ -106,7 +106,7 @@ static void describe_failure(struct kernel *k, struct machine *m)
                  k->machine_instructions);
     else
         report_exception(failure->reason, sizeof(failure->reason), cpu_last_crash(k->cpu));
-    report_disassemble(failure->disassembly, sizeof(failure->disassembly), &m->space.memory, m->state.eip);
+    report_disassemble(failure->disassembly, sizeof(failure->disassembly), &m->state, &m->space.memory);
     const char *symbol = image_symbol(k->image, m->state.eip, &offset);
     if (symbol)
         snprintf(failure->symbol, sizeof(failure->symbol), "%s+%#" PRIx32, symbol, offset);

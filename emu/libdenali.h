@@ -58,6 +58,7 @@ struct denali_config {
     uint64_t instructions;         /* stop after so many in all; 0 = no limit */
     uint64_t machine_instructions; /* a machine that has executed so many fails; 0 = no limit */
     uint32_t queue_frames;         /* length of each NIC queue */
+    bool mmu;                      /* each machine has the optional MMU */
     enum denali_engine engine;
     enum denali_interrupts interrupts;
     enum denali_idle idle;

@@ -31,6 +31,74 @@ static bool port_write(struct guest_memory *port, uint32_t address, const void *
     return space_write(&m->space, address, from, length, fault);
 }
 
+/* With translation on, a buffer can be anywhere, a page here and a page there. */
+
+static uint32_t part_in_page(uint32_t address, uint32_t length)
+{
+    uint32_t room = PAGE_SIZE - (address & PAGE_MASK);
+    return length < room ? length : room;
+}
+
+static uint32_t physical_address(const struct machine *m, uint32_t address, uint32_t access)
+{
+    struct cpu_exception ignored;
+    uint32_t physical;
+    return cpu_translate(&m->state, address, access, &physical, &ignored) ? physical : UINT32_MAX;
+}
+
+/* Can all of a buffer be accessed? For writing its pages are made private, so that nothing can fail any more. */
+static bool buffer_ready(struct machine *m, uint32_t address, uint32_t length, uint32_t access, uint32_t *fault)
+{
+    struct memory *memory = &m->space.memory;
+
+    for (uint32_t part; length > 0; length -= part, address += part) {
+        part = part_in_page(address, length);
+        uint32_t number = physical_address(m, address, access) >> PAGE_SHIFT;
+        if (!(access & DENALI_FAULT_WRITE ? memory->ops->write : memory->ops->read)(memory, number)) {
+            *fault = address;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool buffer_read(struct guest_memory *port, uint32_t address, void *to, uint32_t length, uint32_t *fault)
+{
+    struct machine *m = container_of(port, struct machine, buffer_port);
+
+    if (!buffer_ready(m, address, length, 0, fault))
+        return false;
+    for (uint32_t done = 0, part; done < length; done += part) {
+        part = part_in_page(address + done, length - done);
+        space_read(&m->space, physical_address(m, address + done, 0), (uint8_t *)to + done, part, fault);
+    }
+    return true;
+}
+
+static bool buffer_write(struct guest_memory *port, uint32_t address, const void *from, uint32_t length,
+                         uint32_t *fault)
+{
+    struct machine *m = container_of(port, struct machine, buffer_port);
+    const uint32_t access = DENALI_FAULT_WRITE;
+
+    if (!buffer_ready(m, address, length, access, fault))
+        return false;
+    for (uint32_t done = 0, part; done < length; done += part) {
+        part = part_in_page(address + done, length - done);
+        space_write(&m->space, physical_address(m, address + done, access), (const uint8_t *)from + done, part, fault);
+    }
+    return true;
+}
+
+/* What the guest gets when a byte of a buffer cannot be accessed. */
+static struct cpu_exception buffer_fault(const struct machine *m, uint32_t address, uint32_t access)
+{
+    struct cpu_exception exception = {.number = DENALI_EXC_MEMORY, .error = access, .address = address};
+    uint32_t physical;
+    cpu_translate(&m->state, address, access, &physical, &exception);
+    return exception;
+}
+
 static void timer_host_arm(struct timer_host *timer_host, uint64_t deadline_ns)
 {
     struct machine *m = container_of(timer_host, struct machine, timer_host);
@@ -119,6 +187,7 @@ static bool boot_registers(struct machine *m, const struct image *image, const c
     put32(page, DENALI_REG_MEMORY_SIZE, m->space.memory.size);
     put32(page, DENALI_REG_IMAGE_END, image->end);
     put32(page, DENALI_REG_ARGS, DENALI_REG_ARGS_TEXT);
+    put32(page, DENALI_REG_FEATURES, m->state.mmu.present ? DENALI_FEATURE_MMU : 0);
     fill_mac(page + DENALI_REG_NIC_MAC, m->id);
     memcpy(page + DENALI_REG_NIC_MTU, &mtu, sizeof(mtu));
     return machine_arguments((char *)page + DENALI_REG_ARGS_TEXT, DENALI_ARGS_MAX + 1, arguments, m->id) <=
@@ -129,6 +198,7 @@ static void init_devices(struct machine *m, const struct machine_config *config)
 {
     m->line.post = line_post;
     m->memory_port = (struct guest_memory){.read = port_read, .write = port_write};
+    m->buffer_port = (struct guest_memory){.read = buffer_read, .write = buffer_write};
     m->timer_host = (struct timer_host){.arm = timer_host_arm, .disarm = timer_host_disarm};
     m->timer_event = (struct event){.source = m->id, .class = EVENT_TIMER, .fire = timer_event_fire};
     console_init(&m->console, m->id, config->console);
@@ -143,6 +213,7 @@ bool machine_init(struct machine *m, uint32_t id, struct image *image, const str
 {
     *m = (struct machine){.id = id, .lifecycle = MACHINE_READY, .host = host, .sched = {.id = id}};
     cpu_state_reset(&m->state, image->entry, image->space.memory.size);
+    m->state.mmu.present = config->mmu;
     space_clone(&m->space, &image->space);
     init_devices(m, config);
     return boot_registers(m, image, config->arguments);
@@ -252,11 +323,11 @@ static bool io_string(struct machine *m, struct device *device, const struct cpu
                       struct cpu_exception *exception)
 {
     struct port_string string = {.address = io->address, .count = io->count};
-    enum port_result result = io->in ? device->ops->string_in(device, &m->memory_port, &string)
-                                     : device->ops->string_out(device, &m->memory_port, &string);
+    struct guest_memory *memory = m->state.mmu.on ? &m->buffer_port : &m->memory_port;
+    enum port_result result =
+        io->in ? device->ops->string_in(device, memory, &string) : device->ops->string_out(device, memory, &string);
     if (result == PORT_FAULT) {
-        *exception = (struct cpu_exception){
-            .number = DENALI_EXC_MEMORY, .error = io->in ? DENALI_FAULT_WRITE : 0, .address = string.fault};
+        *exception = buffer_fault(m, string.fault, io->in ? DENALI_FAULT_WRITE : 0);
         return false;
     }
     cpu_io_done(io, &m->state, 0, string.count);
@@ -306,6 +377,29 @@ static void digest_page(void *owner, uint32_t number, const struct frame *frame)
     digest_bytes(digest, bytes, PAGE_SIZE);
 }
 
+static void digest_fpu(struct digest *digest, const struct fpu_state *fpu)
+{
+    for (size_t i = 0; i < 8; i++) {
+        digest_number(digest, fpu->registers[i].significand);
+        digest_number(digest, fpu->registers[i].sign_exponent);
+    }
+    const uint64_t rest[] = {fpu->control,     fpu->status,  fpu->full, fpu->opcode,
+                             fpu->instruction, fpu->operand, fpu->mxcsr};
+    digest_bytes(digest, rest, sizeof(rest));
+    digest_bytes(digest, fpu->xmm, sizeof(fpu->xmm));
+}
+
+static void digest_mmu(struct digest *digest, const struct cpu_state *state)
+{
+    const struct mmu_state *mmu = &state->mmu;
+
+    if (!mmu->present)
+        return;
+    const uint64_t rest[] = {state->user, mmu->on, mmu->asid, mmu->index, mmu->probed, mmu->page};
+    digest_bytes(digest, rest, sizeof(rest));
+    digest_bytes(digest, mmu->entries, sizeof(mmu->entries));
+}
+
 static void digest_state(const struct machine *m, struct digest *digest)
 {
     digest_number(digest, m->id);
@@ -314,6 +408,8 @@ static void digest_state(const struct machine *m, struct digest *digest)
         digest_number(digest, m->state.regs[i]);
     digest_number(digest, m->state.eip);
     digest_number(digest, cpu_state_eflags(&m->state));
+    digest_fpu(digest, &m->state.fpu);
+    digest_mmu(digest, &m->state);
     digest_number(digest, m->lifecycle);
     digest_number(digest, m->posted);
 }

@@ -57,7 +57,8 @@ struct machine {
     struct sched_entity sched;
     struct event timer_event, timeout_event;
     struct interrupt_line line;
-    struct guest_memory memory_port;
+    struct guest_memory memory_port; /* physical */
+    struct guest_memory buffer_port; /* as the program sees it: the buffers of string instructions */
     struct timer_host timer_host;
 
     struct console console, debug;
@@ -69,6 +70,7 @@ struct machine {
 struct machine_config {
     const char *arguments; /* "{vm}" becomes the index */
     uint32_t queue_frames;
+    bool mmu;
     struct console_sink *console, *debug; /* may be NULL */
     struct nic_wire *wire;                /* may be NULL */
 };

@@ -262,6 +262,12 @@ static bool parse_queue(struct options *options, const char *value)
     return parse_number(options, "queue", value, 1, 65536, &options->config.queue_frames);
 }
 
+static bool parse_mmu(struct options *options, const char *value)
+{
+    (void)value;
+    return options->config.mmu = true;
+}
+
 /* A value that is one of the words in the table's argument column. -1: it is not, and the message says so. */
 static int parse_choice(struct options *options, const char *option, const char *choices, const char *value)
 {

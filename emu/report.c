@@ -32,6 +32,12 @@ static void exception_text(char *text, size_t size, const struct cpu_exception *
     case DENALI_EXC_MEMORY:
         snprintf(text, size, "page fault: %s 0x%08x", access, exception->address);
         return;
+    case DENALI_EXC_X87:
+        snprintf(text, size, "x87 floating-point exception");
+        return;
+    case DENALI_EXC_SIMD:
+        snprintf(text, size, "SSE floating-point exception");
+        return;
     case DENALI_EXC_TLB_MISS:
         snprintf(text, size, "TLB miss: %s 0x%08x", access, exception->address);
         return;
@@ -60,11 +66,14 @@ void report_exception(char *text, size_t size, const struct cpu_crash *crash)
     snprintf(text + length, size - length, ", while delivering: %s", first);
 }
 
-size_t report_fetch(struct memory *memory, uint32_t address, uint8_t *to, size_t length)
+size_t report_fetch(const struct cpu_state *state, struct memory *memory, uint8_t *to, size_t length)
 {
+    uint32_t address = state->eip, physical;
+    struct cpu_exception ignored;
     size_t done = 0;
-    while (done < length && address < memory->size) {
-        const struct page *page = memory->ops->read(memory, address >> PAGE_SHIFT);
+    while (done < length && cpu_translate(state, address, DENALI_FAULT_FETCH, &physical, &ignored) &&
+           physical < memory->size) {
+        const struct page *page = memory->ops->read(memory, physical >> PAGE_SHIFT);
         if (!page)
             break;
         size_t part = PAGE_SIZE - (address & PAGE_MASK);
@@ -77,15 +86,15 @@ size_t report_fetch(struct memory *memory, uint32_t address, uint8_t *to, size_t
     return done;
 }
 
-void report_disassemble(char *text, size_t size, struct memory *memory, uint32_t eip)
+void report_disassemble(char *text, size_t size, const struct cpu_state *state, struct memory *memory)
 {
     struct disassembler disassembler;
     uint8_t bytes[INSTRUCTION_MAX];
-    size_t count = report_fetch(memory, eip, bytes, sizeof(bytes)), used = 0;
+    size_t count = report_fetch(state, memory, bytes, sizeof(bytes)), used = 0;
     snprintf(text, size, count ? "(out of memory)" : "(no memory there)");
     if (!count || !disassembler_open(&disassembler))
         return;
-    struct disassembly line = disassemble(&disassembler, bytes, count, eip);
+    struct disassembly line = disassemble(&disassembler, bytes, count, state->eip);
     disassembler_close(&disassembler);
     if (line.length)
         count = line.length;

@@ -162,6 +162,7 @@ static bool boot_machines(struct denali *d, const struct denali_config *config, 
     const struct machine_config machine_config = {
         .arguments = config->arguments ? config->arguments : "",
         .queue_frames = config->queue_frames,
+        .mmu = config->mmu,
         .console = d->consoles ? terminal_sink(d->consoles) : NULL,
         .debug = d->debug ? terminal_sink(d->debug) : NULL,
         .wire = &k->network.wire,

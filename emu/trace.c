@@ -31,7 +31,7 @@ void trace_instruction(struct trace *trace, uint32_t vm, const struct cpu_state 
     if (!trace_wants(trace, DENALI_TRACE_INSTRUCTIONS, vm))
         return;
     uint8_t bytes[INSTRUCTION_MAX];
-    size_t count = report_fetch(memory, state->eip, bytes, sizeof(bytes));
+    size_t count = report_fetch(state, memory, bytes, sizeof(bytes));
     struct disassembly line = disassemble(&trace->disassembler, bytes, count, state->eip);
     const uint32_t *regs = state->regs;
     fprintf(trace->stream,

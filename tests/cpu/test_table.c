@@ -7,13 +7,13 @@
 /* A place in the opcode maps that no row claims would silently be row 0. */
 Test(cpu_table, every_opcode_and_digit_has_its_row)
 {
-    for (unsigned map = 0x01; map <= 0x0F; map += 0x0E) {
+    for (enum map map = MAP_1; map <= MAP_0F; map++) {
         for (unsigned opcode = 0; opcode < 256; opcode++) {
             for (unsigned digit = 0; digit < 8; digit++) {
                 const struct encoding *row = encoding_find(map, (uint8_t)opcode, digit);
                 cr_assert(row->map == map && row->first <= opcode && opcode <= row->last &&
                               (row->digit == NO_DIGIT || row->digit == digit),
-                          "map %02x opcode %02x /%u is in the row of %s", map, opcode, digit, row->name);
+                          "map %s opcode %02x /%u is in the row of %s", map_name(map), opcode, digit, row->name);
             }
         }
     }
@@ -23,7 +23,8 @@ Test(cpu_table, every_legal_row_can_run_somehow)
 {
     for (size_t i = 0; i < encoding_count; i++) {
         const struct encoding *row = &encodings[i];
-        cr_assert(row->run[0][1] && row->run[1][1], "%s %02x", row->name, row->first);
+        cr_assert((row->run[0][0] && row->run[1][0]) || (row->run[0][1] && row->run[1][1]), "%s %02x", row->name,
+                  row->first);
     }
 }
 

@@ -18,6 +18,7 @@ struct bench {
     struct frame_pool *pool;
     struct image image;
     struct machine machine;
+    struct nic_wire wire;
     unsigned posts;
 };
 
@@ -27,20 +28,40 @@ static void count_post(struct machine_host *host, struct machine *m)
     ((struct bench *)host)->posts++;
 }
 
-static void bench_init(struct bench *b, uint32_t id, const char *arguments)
+static void ignore_ready(struct nic_wire *wire, struct nic *nic)
+{
+    (void)wire;
+    (void)nic;
+}
+
+static void bench_boot(struct bench *b, uint32_t id, const struct machine_config *config)
 {
     static const uint8_t program[] = {0xF4};
     uint8_t file[256];
     char error[256];
-    const struct machine_config config = {.arguments = arguments, .queue_frames = 4};
 
-    *b = (struct bench){.clock = {.khz = 2000000}, .pool = frame_pool_new(100)};
+    *b = (struct bench){.clock = {.khz = 2000000}, .pool = frame_pool_new(100), .wire.ready = ignore_ready};
     b->host = (struct machine_host){.posted = count_post, .events = &b->events, .clock = &b->clock};
     event_queue_init(&b->events);
     cr_assert(event_reserve(&b->events, 4));
     size_t size = tiny_image(file, sizeof(file), program, sizeof(program));
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, error, sizeof(error)), "%s", error);
-    cr_assert(machine_init(&b->machine, id, &b->image, &config, &b->host));
+    cr_assert(machine_init(&b->machine, id, &b->image, config, &b->host));
+}
+
+static void bench_init(struct bench *b, uint32_t id, const char *arguments)
+{
+    bench_boot(b, id, &(struct machine_config){.arguments = arguments, .queue_frames = 4});
+}
+
+/* With the MMU on: two pages next to each other that are two frames far apart, the second one read-only. */
+static void bench_init_mmu(struct bench *b)
+{
+    bench_boot(b, 0, &(struct machine_config){.arguments = "", .queue_frames = 4, .mmu = true, .wire = &b->wire});
+    struct mmu_state *mmu = &b->machine.state.mmu;
+    mmu->on = true;
+    mmu->entries[0] = (struct mmu_entry){0x40000000, 0x6000 | DENALI_MMU_VALID | DENALI_MMU_WRITABLE};
+    mmu->entries[1] = (struct mmu_entry){0x40001000, 0x3000 | DENALI_MMU_VALID};
 }
 
 static void bench_drop(struct bench *b)
@@ -218,6 +239,98 @@ Test(machine, port_string_that_faults_leaves_all_as_it_was)
     cr_assert_eq(exception.address, MEMORY);
     cr_assert_arr_eq(&b.machine.state, &before, sizeof(before));
     cr_assert_eq(b.machine.console.written, 0);
+    bench_drop(&b);
+}
+
+Test(machine, feature_bit_tells_of_the_mmu)
+{
+    struct bench b;
+    bench_init(&b, 0, "");
+    cr_assert_eq(get32(&b, DENALI_REG_FEATURES), 0);
+    cr_assert(!b.machine.state.mmu.present);
+    bench_drop(&b);
+    bench_init_mmu(&b);
+    cr_assert_eq(get32(&b, DENALI_REG_FEATURES), DENALI_FEATURE_MMU);
+    cr_assert(b.machine.state.mmu.present);
+    bench_drop(&b);
+}
+
+Test(machine, port_string_reads_and_writes_through_the_mmu)
+{
+    struct bench b;
+    struct cpu_exception exception;
+    struct cpu_io send = {.port = DENALI_PORT_NIC,
+                          .bytes = 1,
+                          .string = true,
+                          .repeated = true,
+                          .length = 2,
+                          .address = 0x40000FF8,
+                          .count = DENALI_FRAME_MIN};
+    bench_init_mmu(&b);
+    put(&b, 0x6FF8, "\2DN\0\0\0\2D", 8);
+    put(&b, 0x3000, "N\0\0\0\b\1", 6);
+    cr_assert(machine_io(&b.machine, &send, &exception));
+    cr_assert_eq(b.machine.state.regs[ECX], 0, "the frame is in the queue");
+
+    struct packet *packet = nic_transmit(&b.machine.nic);
+    cr_assert_arr_eq(packet->bytes, "\2DN\0\0\0\2DN\0\0\0\b\1", DENALI_FRAME_MIN);
+    nic_receive(&b.machine.nic, packet);
+    packet_unref(packet);
+    struct cpu_io receive = send;
+    receive.in = true;
+    cr_assert(!machine_io(&b.machine, &receive, &exception));
+    cr_assert_eq(exception.number, DENALI_EXC_TLB_PROTECTION);
+    cr_assert_eq(exception.error, DENALI_FAULT_PRESENT | DENALI_FAULT_WRITE);
+    cr_assert_eq(exception.address, 0x40001000);
+    b.machine.state.mmu.entries[1].frame |= DENALI_MMU_WRITABLE;
+    put(&b, 0x6FF8, "        ", 8);
+    cr_assert(machine_io(&b.machine, &receive, &exception));
+    cr_assert_eq(b.machine.state.regs[EAX], DENALI_FRAME_MIN);
+    cr_assert_eq(get32(&b, 0x6FF8), 0x004E4402);
+    cr_assert_eq(get32(&b, 0x3002), 0x01080000);
+    bench_drop(&b);
+}
+
+Test(machine, port_string_that_misses_raises_what_the_instruction_would)
+{
+    struct bench b;
+    struct cpu_exception exception;
+    const struct cpu_io write = {.port = DENALI_PORT_CONSOLE,
+                                 .bytes = 1,
+                                 .string = true,
+                                 .repeated = true,
+                                 .length = 2,
+                                 .address = 0x40001FFE,
+                                 .count = 5};
+    bench_init_mmu(&b);
+    cr_assert(!machine_io(&b.machine, &write, &exception));
+    cr_assert_eq(exception.number, DENALI_EXC_TLB_MISS);
+    cr_assert_eq(exception.error, 0);
+    cr_assert_eq(exception.address, 0x40002000);
+    cr_assert_eq(b.machine.console.written, 0);
+    b.machine.state.mmu.entries[1].frame = MEMORY | DENALI_MMU_VALID;
+    cr_assert(!machine_io(&b.machine, &write, &exception));
+    cr_assert_eq(exception.number, DENALI_EXC_MEMORY);
+    cr_assert_eq(exception.address, 0x40001FFE);
+    bench_drop(&b);
+}
+
+Test(machine, digest_covers_the_mmu_and_the_mode)
+{
+    struct bench b;
+    bench_init_mmu(&b);
+    struct cpu_state *state = &b.machine.state;
+    uint64_t digest = machine_digest(&b.machine);
+    state->mmu.entries[63].frame ^= DENALI_MMU_USER;
+    cr_assert_neq(machine_digest(&b.machine), digest);
+    state->mmu.entries[63].frame ^= DENALI_MMU_USER;
+    state->mmu.asid ^= 1;
+    cr_assert_neq(machine_digest(&b.machine), digest);
+    state->mmu.asid ^= 1;
+    state->user = true;
+    cr_assert_neq(machine_digest(&b.machine), digest);
+    state->user = false;
+    cr_assert_eq(machine_digest(&b.machine), digest);
     bench_drop(&b);
 }
 

@@ -35,7 +35,7 @@ Test(options, values_given_reach_the_configuration)
     struct options options;
     PARSE(&options,
           "run a.elf -n 100 --memory=32M --frames 2G --cpu-mhz 500 --quantum 10us --until 2s --instructions 5k "
-          "--queue 7 --interrupts immediate --idle no-timeout --engine step --stats s.json -q");
+          "--queue 7 --interrupts immediate --idle no-timeout --engine step --stats s.json --mmu -q");
     cr_assert(good_, "%s", options.error);
     const struct denali_config *config = &options.config;
     cr_assert_eq(options.command, COMMAND_run);
@@ -54,6 +54,7 @@ Test(options, values_given_reach_the_configuration)
     cr_assert_eq(config->keyboard, -1, "a hundred machines have no keyboard unless asked for");
     cr_assert_str_eq(options.stats_path, "s.json");
     cr_assert(options.quiet);
+    cr_assert(config->mmu);
     options_drop(&options);
 }
 

@@ -57,7 +57,7 @@ Test(report, disassemble_across_pages_is_whole)
     char text[200];
     memcpy(guest.bytes[0] + 0xffe, "\xc7\x05", 2);
     memcpy(guest.bytes[1], "\xef\xbe\xad\xde\x01\x00\x00\x00", 8);
-    report_disassemble(text, sizeof(text), memory, 0xffe);
+    report_disassemble(text, sizeof(text), &(struct cpu_state){.eip = 0xffe}, memory);
     cr_assert_str_eq(text, "c7 05 ef be ad de 01 00 00 00  mov dword ptr [0xdeadbeef], 1");
 }
 
@@ -68,7 +68,7 @@ Test(report, disassemble_no_instruction_shows_bytes)
     char text[200];
     guest.hole = true;
     memcpy(guest.bytes[0] + 0xffe, "\xc7\x05", 2);
-    report_disassemble(text, sizeof(text), memory, 0xffe);
+    report_disassemble(text, sizeof(text), &(struct cpu_state){.eip = 0xffe}, memory);
     cr_assert_str_eq(text, "c7 05  (no instruction)");
 }
 
@@ -77,8 +77,8 @@ Test(report, disassemble_outside_memory_says_so)
     struct guest_page guest;
     struct memory *memory = guest_page_init(&guest, &ops);
     char text[200];
-    report_disassemble(text, sizeof(text), memory, 0x2000);
+    report_disassemble(text, sizeof(text), &(struct cpu_state){.eip = 0x2000}, memory);
     cr_assert_str_eq(text, "(no memory there)");
-    report_disassemble(text, sizeof(text), memory, 0xffffffff);
+    report_disassemble(text, sizeof(text), &(struct cpu_state){.eip = 0xffffffff}, memory);
     cr_assert_str_eq(text, "(no memory there)");
 }

@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum { GUEST_SIZE = 0x10000, GUEST_INSTRUCTIONS = 1000 };
 
-/* How an input begins; the program follows, and is loaded where it is entered. */
+/* How an input begins; the program follows, and is loaded where it is entered. Bit 1 of irq_enabled: with the MMU on;
+ * bit 2: in user mode. The program's first bytes are then mappings too. */
 struct header {
     uint32_t regs[CPU_REGISTERS];
     uint16_t eflags, entry, irq_handler, exc_handler;
@@ -41,6 +42,21 @@ static void register_set(struct side *side, uint32_t offset, uint32_t value)
     memcpy(flat_memory_at(&side->memory, offset), &value, sizeof(value));
 }
 
+/* The low 64 KB, page by page: a byte of the program each, the frame in its high half, the flags in its low one. */
+static void side_map(struct side *side, const struct header *header, const uint8_t *program, size_t size)
+{
+    struct mmu_state *mmu = &side->state.mmu;
+
+    if (!(header->irq_enabled & 2))
+        return;
+    mmu->present = mmu->on = true;
+    side->state.user = header->irq_enabled & 4;
+    for (uint32_t i = 0; i < GUEST_SIZE >> PAGE_SHIFT && i < size; i++)
+        mmu->entries[i] =
+            (struct mmu_entry){i << PAGE_SHIFT, (uint32_t)(program[i] >> 4) << PAGE_SHIFT | (program[i] & 0xF)};
+    register_set(side, DENALI_REG_KERNEL_STACK, DENALI_MMU_BYPASS + GUEST_SIZE);
+}
+
 static void side_init(struct side *side, enum cpu_engine engine, const struct header *header, const uint8_t *program,
                       size_t size)
 {
@@ -58,6 +74,7 @@ static void side_init(struct side *side, enum cpu_engine engine, const struct he
     register_set(side, DENALI_REG_IRQ_PENDING, header->irq_pending);
     register_set(side, DENALI_REG_IRQ_HANDLER, header->irq_handler);
     register_set(side, DENALI_REG_EXC_HANDLER, header->exc_handler);
+    side_map(side, header, program, size);
 }
 
 static void side_drop(struct side *side)
@@ -112,7 +129,8 @@ static void sides_compare(struct side *a, struct side *b)
 {
     check(a->executed == b->executed && a->asked == b->asked && a->ended == b->ended);
     check(memcmp(a->state.regs, b->state.regs, sizeof(a->state.regs)) == 0 && a->state.eip == b->state.eip);
-    check(cpu_state_eflags(&a->state) == cpu_state_eflags(&b->state));
+    check(cpu_state_eflags(&a->state) == cpu_state_eflags(&b->state) && a->state.user == b->state.user);
+    check(memcmp(&a->state.mmu, &b->state.mmu, sizeof(a->state.mmu)) == 0);
     for (uint32_t at = 0; at < GUEST_SIZE; at += PAGE_SIZE)
         check(memcmp(flat_memory_at(&a->memory, at), flat_memory_at(&b->memory, at), PAGE_SIZE) == 0);
 }

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from tap import Tap
 
 CLOCK = "".join(f"2002-12-09T00:00:0{second}Z\n" for second in range(3))
+TURNS = "process 0: turn 1\nprocess 1: turn 1\nprocess 0: turn 2\nprocess 1: turn 2\n"
 WELL = "".join(f"vm {vm}: machine {vm} is well\n" for vm in (0, 2))
 
 # Name, guest, options, arguments, what is typed, exit status, console.
@@ -34,8 +35,21 @@ CASES = [
     ("echo_alone_is_quiet", "echo", [], "", "", 0, ""),
     ("crash_in_one_machine_only", "crash", ["-n", "3"], "how=divide vm=1", "", 1,
      WELL.replace("vm 2", "vm 1: machine 1: divides by zero\nvm 2", 1)),
+    ("protect_without_mmu_says_so", "protect", [], "", "", 1, "this machine has no MMU (--mmu)\n"),
     ("crash_unknown_way", "crash", [], "how=x", "", 1, "x: give how=NAME; how=list prints the names\n"),
 ]
+
+# What process 1 of the guest protect touches, and what its kernel says of it (a part: the rest are addresses).
+TOUCHES = {
+    "nothing": None,
+    "kernel": "process 1 is killed: read of 0000",
+    "kernel-write": "process 1 is killed: write to 0000",
+    "registers": "process 1 is killed: write to 0000003c\n",
+    "physical": "process 1 is killed: read of f0000000\n",
+    "other": "process 1 is killed: read of 40000000\n",
+    "code": "process 1 is killed: write to 0000",
+    "port": "process 1 is killed: exception at 0000",
+}
 
 FATAL = ["wild-read", "wild-write", "wild-jump", "illegal", "privileged", "divide", "overflow", "bound", "breakpoint",
          "int", "stack", "recursion", "double", "status"]
@@ -52,6 +66,18 @@ def run(denali, image, options, arguments, typed=""):
 def differences(expected, found):
     """Lines for the report: nothing if both are equal."""
     return [f"expected {expected!r}", f"   found {found!r}"] if expected != found else []
+
+
+def protection_failures(denali, image, touch, said):
+    """Process 1 dies with its second turn, or lives; process 0 always does all its turns."""
+    status, console = run(denali, image, ["--mmu"], "touch=" + touch)
+    lines = console[len(TURNS):].splitlines(keepends=True)
+    rest = ["process 0: turn 3\n", "process 1: turn 3\n" if said is None else "", "no process is left\n"]
+    if said is not None and lines and lines[0].startswith(said):
+        del lines[0]
+    elif said is not None:
+        yield f"expected {said!r}, found {lines[:1]}"
+    yield from differences((0, TURNS, "".join(rest)), (status, console[:len(TURNS)], "".join(lines)))
 
 
 def main():
@@ -73,6 +99,12 @@ def main():
     for way in ENDLESS:
         status, console = run(denali, image("crash"), ["--until", "5ms"], "how=" + way)
         tap.check(f"crash_{way}_runs_to_the_limit", differences((0, 1), (status, console.count("\n"))))
+    status, listing = run(denali, image("protect"), ["--mmu"], "touch=list")
+    tap.check("protect_list_names_all_touches", differences((0, sorted(TOUCHES)), (status, sorted(listing.split()))))
+    for touch, said in TOUCHES.items():
+        tap.check(f"protect_touch_{touch}", list(protection_failures(denali, image("protect"), touch, said)))
+    verified = subprocess.run([denali, "verify", image("protect"), "--mmu", "-n", "3", "-q"], check=False)
+    tap.check("protect_same_on_both_engines", differences(0, verified.returncode))
     return tap.done()
 
 

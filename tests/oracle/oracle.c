@@ -268,7 +268,7 @@ static bool changed_in(const struct outcome *outcome, uint32_t page)
 static bool other_operand_of_cmps(const struct oracle_case *c, const struct outcome *real, const struct outcome *ours)
 {
     return real->exception == DENALI_EXC_MEMORY && ours->exception == DENALI_EXC_MEMORY && c->row &&
-           c->row->map == 0x01 && c->row->first == 0xA6 && ((ours->address ^ ours->state.regs[EDI]) & 0xFFFF) == 0;
+           c->row->map == MAP_1 && c->row->first == 0xA6 && ((ours->address ^ ours->state.regs[EDI]) & 0xFFFF) == 0;
 }
 
 /* What silicon alone can say about a case. Page 0 is not just memory to us; an offset that wraps around before GS's
@@ -534,7 +534,7 @@ static void coverage_print(const struct oracle *self, bool each)
         least = total < least ? total : least;
         if (!each)
             continue;
-        printf("%-10s %02X %02X", encodings[i].name, encodings[i].map, encodings[i].first);
+        printf("%-10s %s %02X", encodings[i].name, map_name(encodings[i].map), encodings[i].first);
         for (int k = 0; k < 8; k++)
             if (counts[k])
                 printf("  %s: %" PRIu64, forms[k], counts[k]);
@@ -547,7 +547,7 @@ static void skipped_print(void)
 {
     for (size_t i = 0; i < encoding_count; i++)
         if (row_skipped(&encodings[i]))
-            printf("%-10s %02X %02X-%02X %s\n", encodings[i].name ? encodings[i].name : "-", encodings[i].map,
+            printf("%-10s %s %02X-%02X %s\n", encodings[i].name ? encodings[i].name : "-", map_name(encodings[i].map),
                    encodings[i].first, encodings[i].last, row_skipped(&encodings[i]));
 }
 

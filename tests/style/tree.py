@@ -31,6 +31,8 @@ MAY_INCLUDE = {
 # Source files (patterns) without a test of their own, and why.
 NO_TWIN = {
     "cpu/handlers.c": "tests/oracle compares every handler with the real CPU",
+    "cpu/x87_*.c": "tests/cpu/test_x87.c compares every x87 instruction with the real CPU",
+    "cpu/vector_*.c": "tests/cpu/test_vector.c compares every row with the real CPU",
     "emu/kernel.c": "tests/emu/test_simulation.c runs it, with real guests",
     "emu/main.c": "tests/cli runs it",
     "emu/command_run.c": "tests/cli runs it",
