@@ -6,6 +6,8 @@
  */
 #include "real.h"
 
+#include <assert.h>
+
 /* Where the compilers' own judgement would copy values through memory, which costs a third of the time. */
 #define INLINE static inline __attribute__((always_inline))
 
@@ -224,6 +226,7 @@ static struct real real_overflow(struct real_context *context, const struct form
         return real_wrap(context, format, rounding, -format->wrap);
     largest.class = REAL_FINITE;
     largest.exponent = format->maximum;
+    assert(format->precision > 0);
     largest.significand = -(UINT64_C(1) << (64 - format->precision));
     bool up = rounds_up(context->rounding, infinity.negative, true, true, true);
     return real_record(context, (struct rounding){up ? infinity : largest, .inexact = true, .up = up});
@@ -322,6 +325,7 @@ int64_t real_to_integer(struct real_context *context, struct real value, unsigne
     if (value.class == REAL_ZERO)
         return 0;
     struct rounding rounding = real_round_integer(value, context->rounding);
+    assert(rounding.value.class != REAL_FINITE || rounding.value.exponent >= 0);
     if (rounding.value.class == REAL_FINITE && rounding.value.exponent < 64)
         magnitude = rounding.value.significand >> (63 - rounding.value.exponent);
     else if (rounding.value.class != REAL_ZERO)

@@ -118,8 +118,9 @@ enum operand {
 #define MAPS(MAP)                                                                                                      \
     MAP(1)                                                                                                             \
     MAP(0F)                                                                                                            \
-    MAP(NP0F) MAP(660F) MAP(F30F) MAP(F20F) MAP(NP0F38) MAP(660F38) MAP(F30F38) MAP(F20F38) MAP(NP0F3A) MAP(660F3A)    \
-        MAP(F30F3A) MAP(F20F3A) MAP(D8) MAP(D9) MAP(DA) MAP(DB) MAP(DC) MAP(DD) MAP(DE) MAP(DF)
+    MAP(NP0F)                                                                                                          \
+    MAP(660F) MAP(F30F) MAP(F20F) MAP(NP0F38) MAP(660F38) MAP(F30F38) MAP(F20F38) MAP(NP0F3A) MAP(660F3A) MAP(F30F3A)  \
+        MAP(F20F3A) MAP(D8) MAP(D9) MAP(DA) MAP(DB) MAP(DC) MAP(DD) MAP(DE) MAP(DF)
 
 enum map {
 #define MAP(name) MAP_##name,

@@ -53,8 +53,8 @@ void vector_put(struct cpu *, enum vector_file, unsigned number, const union xmm
 /* Instructions. False as above. `bits`: 64 for MMX, 128 for XMM registers; `bytes`: of a memory operand. */
 bool vector_apply(struct cpu *, const struct op *, bool memory, unsigned bits, unsigned bytes, vector_fn *);
 bool vector_shift(struct cpu *, const struct op *, unsigned bits, vector_fn *); /* r/m := f(r/m, immediate) */
-bool sse_apply(struct cpu *, const struct op *, bool memory, sse_fn *, unsigned bits, unsigned count);
-bool sse_convert(struct cpu *, const struct op *, bool memory, sse_fn *, enum vector_file from, enum vector_file to,
+bool sse_apply(struct cpu *, const struct op *, bool memory, sse_fn *fn, unsigned bits, unsigned count);
+bool sse_convert(struct cpu *, const struct op *, bool memory, sse_fn *fn, enum vector_file from, enum vector_file to,
                  unsigned bytes);
 /* Sets EFLAGS by comparing the lowest elements; `quiet`: INVALID for signaling NaNs only. */
 bool sse_compare(struct cpu *, const struct op *, bool memory, unsigned bits, bool quiet);
