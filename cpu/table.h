@@ -115,12 +115,15 @@ enum operand {
 /* Opcode maps. The two of i686 have a row in every place. The others list what there is; after 0F, a row for the
  * mandatory prefix (66, F3, F2 or none: NP) goes before the one of map 0F. An x87 opcode with a register operand has
  * its ModRM byte as opcode in one of the maps D8 to DF; those with memory are in map 1. */
-#define MAPS(MAP)                                                                                                      \
-    MAP(1)                                                                                                             \
-    MAP(0F)                                                                                                            \
-    MAP(NP0F)                                                                                                          \
-    MAP(660F) MAP(F30F) MAP(F20F) MAP(NP0F38) MAP(660F38) MAP(F30F38) MAP(F20F38) MAP(NP0F3A) MAP(660F3A) MAP(F30F3A)  \
-        MAP(F20F3A) MAP(D8) MAP(D9) MAP(DA) MAP(DB) MAP(DC) MAP(DD) MAP(DE) MAP(DF)
+/* The formatter never comes to rest on this list. */
+/* clang-format off */
+#define MAPS(MAP) \
+    MAP(1) MAP(0F) \
+    MAP(NP0F) MAP(660F) MAP(F30F) MAP(F20F) \
+    MAP(NP0F38) MAP(660F38) MAP(F30F38) MAP(F20F38) \
+    MAP(NP0F3A) MAP(660F3A) MAP(F30F3A) MAP(F20F3A) \
+    MAP(D8) MAP(D9) MAP(DA) MAP(DB) MAP(DC) MAP(DD) MAP(DE) MAP(DF)
+/* clang-format on */
 
 enum map {
 #define MAP(name) MAP_##name,
