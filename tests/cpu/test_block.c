@@ -134,17 +134,16 @@ Test(cpu_block, link_into_another_page_is_checked)
         }
     }
     cr_assert_eq(b.state[0].regs[EBX], 0);
-    cr_assert_eq(b.state[1].regs[EAX] & ~1u, 0);
+    cr_assert_eq(b.state[1].regs[EAX], 0);
     cr_assert_eq(b.state[1].regs[EBX], 3);
     bench_drop(&b);
 }
 
-Test(cpu_block, code_is_bounded)
+Test(cpu_block, dropped_code_gives_its_bytes_back)
 {
     struct bench b;
     bench_init(&b, counting, sizeof(counting));
-    /* Each pass patches and so drops and decodes the page anew: host memory must not grow with it. */
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 100; i++) {
         b.state[0].eip = CODE;
         go(&b, 0);
         code_drop(b.pages[1]);
