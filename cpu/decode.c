@@ -225,6 +225,17 @@ static unsigned mandatory_prefix(const struct insn *insn, const struct prefixes 
     return insn->width == 16;
 }
 
+/* Does the byte behind the opcode decide about the row? (Where digit 0 has none, encoding_find() does not tell.) */
+static bool has_digits(enum map map, uint8_t opcode)
+{
+    for (unsigned digit = 0; digit < 8; digit++) {
+        const struct encoding *encoding = encoding_find(map, opcode, digit);
+        if (encoding_is_listed(encoding) && encoding->digit != NO_DIGIT)
+            return true;
+    }
+    return false;
+}
+
 static struct opcode take_two_byte(struct cursor *in, const struct insn *insn, const struct prefixes *prefixes)
 {
     struct opcode opcode = {.byte = (uint8_t)take(in, 1)};
@@ -237,6 +248,7 @@ static struct opcode take_two_byte(struct cursor *in, const struct insn *insn, c
     peek(in, &opcode);
     unsigned digit = (opcode.next >> 3) & 7;
     opcode.encoding = encoding_find(map + mandatory_prefix(insn, prefixes), opcode.byte, digit);
+    in->overrun |= !opcode.has_next && has_digits(map + mandatory_prefix(insn, prefixes), opcode.byte);
     if (map == MAP_NP0F && !encoding_is_listed(opcode.encoding))
         opcode.encoding = encoding_find(MAP_0F, opcode.byte, digit);
     return opcode;

@@ -80,6 +80,11 @@ bool x87_end(struct cpu *c, const struct op *op)
     return true;
 }
 
+bool x87_nop(struct cpu *c, const struct op *op)
+{
+    return x87_begin(c, op) && x87_end(c, op);
+}
+
 /* NaNs (SDM vol. 1, 4.8.3.5 and table 4-7). */
 
 static bool is_nan(struct real value)

@@ -62,8 +62,9 @@ void x87_set_status(struct fpu_state *, uint16_t);
 /* FNINIT; contents of registers stay. */
 void x87_reset(struct fpu_state *);
 
-/* FWAIT, FNOP. */
+/* FWAIT; and FNOP, which is no control instruction: it leaves its address behind. */
 bool x87_wait(struct cpu *);
+bool x87_nop(struct cpu *, const struct op *);
 
 /* Push: from memory, a register, a constant. */
 bool x87_load(struct cpu *, const struct op *, enum x87_format);

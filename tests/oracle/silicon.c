@@ -8,6 +8,8 @@
  *
  * The code page sits at the top of the 32-bit linear space, where a far jump from 32-bit code reaches it; the data
  * page follows it, above 4 GB, where no 32-bit instruction can.
+ *
+ * FS holds the host's thread-local storage: its base is put back first thing, in a signal handler too.
  */
 #include "silicon.h"
 
@@ -16,10 +18,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "../../cpu/x87.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <asm/ldt.h>
@@ -30,22 +35,49 @@
 #define PAGE       4096UL
 
 /* Entries of the local descriptor table, as selectors (table indicator 1, privilege 3). */
-enum { LDT_DATA, LDT_CODE, LDT_GS };
+enum { LDT_DATA, LDT_CODE, LDT_FS, LDT_GS };
 #define SELECTOR(entry) ((entry) << 3 | 7)
 #define HOST_CS         0x33
 #define HOST_SS         0x2B
+#ifndef HWCAP2_FSGSBASE
+#define HWCAP2_FSGSBASE (1 << 1) /* asm/hwcap2.h */
+#endif
+
+/* What FXSAVE stores (Intel SDM vol. 1, table 10-2). */
+struct fx_image {
+    uint16_t control, status;
+    uint8_t full, reserved;
+    uint16_t opcode;
+    uint32_t instruction, instruction_selector;
+    uint32_t operand, operand_selector;
+    uint32_t mxcsr, mxcsr_mask;
+    struct {
+        uint64_t significand;
+        uint16_t sign_exponent, none[3];
+    } st[8];
+    union xmm_register xmm[8];
+    uint8_t rest[224];
+};
+_Static_assert(sizeof(struct fx_image) == 512, "as stored");
 
 /* The page at GATE_DATA. The assembly below knows the offsets. */
 struct gate {
-    uint64_t host_rsp; /* 0 */
-    uint32_t in[8];    /* 8 */
-    uint32_t out[8];   /* 40 */
-    uint64_t eflags;   /* 72: after the instruction */
-    uint64_t frame[5]; /* 80: for IRETQ: RIP, CS, RFLAGS, RSP, SS */
-    uint32_t data;     /* 120: selectors for DS and ES, and for GS */
-    uint32_t gs;       /* 124 */
+    uint64_t host_rsp;               /* 0 */
+    uint32_t in[8];                  /* 8 */
+    uint32_t out[8];                 /* 40 */
+    uint64_t eflags;                 /* 72: after the instruction */
+    uint64_t frame[5];               /* 80: for IRETQ: RIP, CS, RFLAGS, RSP, SS */
+    uint32_t data, fs, gs;           /* 120: selectors for DS and ES, for FS, for GS */
+    uint32_t with_fpu;               /* 132 */
+    uint64_t host_fs;                /* 136 */
+    uint32_t host_mxcsr;             /* 144 */
+    uint32_t host_control;           /* 148 */
+    uint32_t jumped, none;           /* 152: it came back from the target of a jump */
+    struct fx_image fpu_in, fpu_out; /* 160, 672 */
 };
-_Static_assert(offsetof(struct gate, frame) == 80 && offsetof(struct gate, gs) == 124, "known to the assembly");
+_Static_assert(offsetof(struct gate, frame) == 80 && offsetof(struct gate, host_fs) == 136 &&
+                   offsetof(struct gate, fpu_in) == 160 && offsetof(struct gate, fpu_out) == 672,
+               "known to the assembly");
 
 /* Copied to GATE_CODE; `gate_data` = the page after it. */
 __asm__(".pushsection .rodata\n"
@@ -53,9 +85,17 @@ __asm__(".pushsection .rodata\n"
         "gate_entry:\n"
         "    push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
         "    mov %rsp, gate_data(%rip)\n"
+        "    cmpl $0, gate_data+132(%rip)\n"
+        "    je 1f\n"
+        "    stmxcsr gate_data+144(%rip)\n"
+        "    fnstcw gate_data+148(%rip)\n"
+        "    fxrstor gate_data+160(%rip)\n"
+        "1:  rdfsbase %rax\n"
+        "    mov %rax, gate_data+136(%rip)\n"
         "    mov gate_data+120(%rip), %ds\n"
         "    mov gate_data+120(%rip), %es\n"
-        "    mov gate_data+124(%rip), %gs\n"
+        "    mov gate_data+124(%rip), %fs\n"
+        "    mov gate_data+128(%rip), %gs\n"
         "    mov gate_data+8(%rip), %eax\n"
         "    mov gate_data+12(%rip), %ecx\n"
         "    mov gate_data+16(%rip), %edx\n"
@@ -65,6 +105,8 @@ __asm__(".pushsection .rodata\n"
         "    mov gate_data+36(%rip), %edi\n"
         "    lea gate_data+80(%rip), %rsp\n"
         "    iretq\n"
+        "gate_back_jumped:\n"
+        "    movl $1, gate_data+152(%rip)\n"
         "gate_back:\n"
         "    mov %eax, gate_data+40(%rip)\n"
         "    mov %ecx, gate_data+44(%rip)\n"
@@ -77,15 +119,27 @@ __asm__(".pushsection .rodata\n"
         "    mov gate_data(%rip), %rsp\n"
         "    pushfq\n"
         "    popq gate_data+72(%rip)\n"
+        "    xor %eax, %eax\n"
+        "    mov %eax, %fs\n"
+        "    mov gate_data+136(%rip), %rax\n"
+        "    wrfsbase %rax\n"
+        "    cmpl $0, gate_data+132(%rip)\n"
+        "    je gate_resume\n"
+        "    fxsave gate_data+672(%rip)\n"
         "gate_resume:\n" /* from here also after a signal */
         "    mov gate_data(%rip), %rsp\n"
         "    pushq $2; popfq\n"
-        "    pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+        "    cmpl $0, gate_data+132(%rip)\n"
+        "    je 1f\n"
+        "    fninit\n"
+        "    fldcw gate_data+148(%rip)\n"
+        "    ldmxcsr gate_data+144(%rip)\n"
+        "1:  pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
         "    ret\n"
         ".balign 4096\n"
         "gate_data:\n"
         ".popsection\n");
-extern const uint8_t gate_entry[], gate_back[], gate_resume[], gate_data[];
+extern const uint8_t gate_entry[], gate_back_jumped[], gate_back[], gate_resume[], gate_data[];
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
 enum { SIGNALS = sizeof(signals) / sizeof(signals[0]), ALTERNATE_STACK = 64 << 10, MAPPINGS = 64, GUEST_PAGES = 4096 };
@@ -103,6 +157,7 @@ struct silicon {
 static struct {
     struct silicon_state *state;
     struct silicon_trap *trap;
+    struct gate *gate;
 } running;
 
 static uint64_t gate_address(const uint8_t *label)
@@ -110,10 +165,16 @@ static uint64_t gate_address(const uint8_t *label)
     return GATE_CODE + (uint64_t)(label - gate_entry);
 }
 
+static void host_fs_restore(uint64_t base)
+{
+    __asm__ volatile("mov %0, %%fs\n\twrfsbase %1" : : "r"(0), "r"(base));
+}
+
 /* Registers of the interrupted instruction out, the way back in. */
-static void signal_caught(int number, siginfo_t *info, void *context)
+__attribute__((no_stack_protector)) static void signal_caught(int number, siginfo_t *info, void *context)
 {
     static const int order[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
+    const mcontext_t *interrupted = &((ucontext_t *)context)->uc_mcontext;
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
 
     (void)info;
@@ -122,6 +183,9 @@ static void signal_caught(int number, siginfo_t *info, void *context)
         signal(number, SIG_DFL);
         return;
     }
+    host_fs_restore(running.gate->host_fs);
+    if (running.gate->with_fpu)
+        memcpy(&running.gate->fpu_out, interrupted->fpregs, sizeof(running.gate->fpu_out));
     for (int i = 0; i < 8; i++)
         running.state->regs[i] = (uint32_t)regs[order[i]];
     running.state->eip = (uint32_t)regs[REG_RIP];
@@ -181,6 +245,7 @@ static bool gate_build(struct silicon *self)
         return false;
     memcpy(code, gate_entry, PAGE);
     self->gate->data = SELECTOR(LDT_DATA);
+    self->gate->fs = SELECTOR(LDT_FS);
     self->gate->gs = SELECTOR(LDT_GS);
     return mprotect(code, PAGE, PROT_READ | PROT_EXEC) == 0;
 }
@@ -209,9 +274,13 @@ struct silicon *silicon_new(const uint32_t *pages, const char **reason)
     *reason = "the process has mappings below 4 GB (not position-independent, or a sanitizer)";
     if (!low_memory_free())
         goto failed;
+    *reason = "the kernel does not let a process set the base of FS";
+    if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+        goto failed;
     *reason = "the kernel gives no local descriptor table (modify_ldt)";
     if (!segment_set(LDT_DATA, GUEST_BASE, MODIFY_LDT_CONTENTS_DATA) ||
         !segment_set(LDT_CODE, GUEST_BASE, MODIFY_LDT_CONTENTS_CODE) ||
+        !segment_set(LDT_FS, GUEST_BASE + SILICON_FS_BASE, MODIFY_LDT_CONTENTS_DATA) ||
         !segment_set(LDT_GS, GUEST_BASE + SILICON_GS_BASE, MODIFY_LDT_CONTENTS_DATA))
         goto failed;
     *reason = "cannot map writable and executable pages below 4 GB";
@@ -251,10 +320,10 @@ uint8_t *silicon_memory(struct silicon *self, uint32_t address)
     return (uint8_t *)GUEST_BASE + address;
 }
 
-/* JMP ptr16:32 after the instruction; if that is not all in accessible memory, the instruction is not either. */
-static void return_place(struct silicon *self, uint32_t address)
+/* JMP ptr16:32 at this address; if that is not all in accessible memory, nor is an instruction before it. */
+static void return_place(struct silicon *self, uint32_t address, const uint8_t *label)
 {
-    uint64_t back = gate_address(gate_back);
+    uint64_t back = gate_address(label);
     const uint8_t code[SILICON_RETURN_BYTES] = {
         0xEA, (uint8_t)back, (uint8_t)(back >> 8), (uint8_t)(back >> 16), (uint8_t)(back >> 24), HOST_CS, 0};
     uint32_t last = address + sizeof(code) - 1;
@@ -263,35 +332,95 @@ static void return_place(struct silicon *self, uint32_t address)
         memcpy(silicon_memory(self, address), code, sizeof(code));
 }
 
-struct silicon_trap silicon_run(struct silicon *self, struct silicon_state *state, uint32_t length, bool step)
+static void image_put(struct fx_image *image, const struct fpu_state *fpu)
 {
-    const uint32_t next = state->eip + length, trap_flag = 1 << 8;
+    image->control = fpu->control;
+    image->status = fpu->status;
+    image->full = fpu->full;
+    image->opcode = fpu->opcode;
+    image->instruction = fpu->instruction;
+    image->operand = fpu->operand;
+    image->mxcsr = fpu->mxcsr;
+    for (unsigned i = 0; i < 8; i++) {
+        const struct x87_register *st = &fpu->registers[((fpu->status >> X87_TOP_SHIFT) + i) & 7];
+        image->st[i].significand = st->significand;
+        image->st[i].sign_exponent = st->sign_exponent;
+    }
+    memcpy(image->xmm, fpu->xmm, sizeof(image->xmm));
+}
+
+static void image_get(const struct fx_image *image, struct fpu_state *fpu)
+{
+    fpu->control = image->control;
+    fpu->status = image->status;
+    fpu->full = image->full;
+    fpu->opcode = image->opcode;
+    fpu->instruction = image->instruction;
+    fpu->operand = image->operand;
+    fpu->mxcsr = image->mxcsr;
+    for (unsigned i = 0; i < 8; i++) {
+        struct x87_register *st = &fpu->registers[((fpu->status >> X87_TOP_SHIFT) + i) & 7];
+        st->significand = image->st[i].significand;
+        st->sign_exponent = image->st[i].sign_exponent;
+    }
+    memcpy(fpu->xmm, image->xmm, sizeof(fpu->xmm));
+}
+
+/* Through the gate. The instruction ended with a trap, or came back from where the way back lies. */
+static struct silicon_trap gate_pass(struct silicon *self, struct silicon_state *state, uint32_t flags)
+{
     struct gate *gate = self->gate;
     struct silicon_trap trap = {0};
-    uint64_t back = gate_address(gate_back);
 
-    if (!step)
-        return_place(self, next);
     memcpy(gate->in, state->regs, sizeof(gate->in));
     gate->frame[0] = state->eip;
     gate->frame[1] = SELECTOR(LDT_CODE);
-    gate->frame[2] = state->eflags | (step ? trap_flag : 0);
-    gate->frame[3] = state->regs[4];
+    gate->frame[2] = state->eflags | flags;
+    gate->frame[3] = state->regs[ESP];
     gate->frame[4] = SELECTOR(LDT_DATA);
+    gate->jumped = 0;
+    gate->with_fpu = state->with_fpu;
+    if (state->with_fpu)
+        image_put(&gate->fpu_in, &state->fpu);
     running.state = state;
     running.trap = &trap;
+    running.gate = gate;
     ((void (*)(void))GATE_CODE)();
     running.state = NULL;
+    if (state->with_fpu)
+        image_get(&gate->fpu_out, &state->fpu);
     if (!trap.taken) {
         memcpy(state->regs, gate->out, sizeof(gate->out));
         state->eflags = (uint32_t)gate->eflags;
-        state->eip = next;
-    } else if (trap.number == 1 && state->eip == (uint32_t)back) { /* the instruction set TF: it did complete */
-        trap.taken = false;
-        state->eip = next;
     }
+    return trap;
+}
+
+struct silicon_trap silicon_run(struct silicon *self, struct silicon_state *state, uint32_t length, bool step)
+{
+    const uint32_t next = state->eip + length, trap_flag = 1 << 8;
+
+    if (!step)
+        return_place(self, next, gate_back);
+    struct silicon_trap trap = gate_pass(self, state, step ? trap_flag : 0);
+    if (trap.taken && trap.number == 1 && state->eip == (uint32_t)gate_address(gate_back))
+        trap.taken = false; /* the instruction set TF: it did complete */
+    if (!trap.taken)
+        state->eip = next;
     if (step)
         state->eflags &= ~trap_flag;
+    return trap;
+}
+
+struct silicon_trap silicon_jump(struct silicon *self, struct silicon_state *state, uint32_t length, uint32_t target)
+{
+    const uint32_t next = state->eip + length;
+
+    return_place(self, next, gate_back);
+    return_place(self, target, gate_back_jumped);
+    struct silicon_trap trap = gate_pass(self, state, 0);
+    if (!trap.taken)
+        state->eip = self->gate->jumped ? target : next;
     return trap;
 }
 
@@ -318,6 +447,12 @@ uint8_t *silicon_memory(struct silicon *self, uint32_t address)
 struct silicon_trap silicon_run(struct silicon *self, struct silicon_state *state, uint32_t length, bool step)
 {
     (void)self, (void)state, (void)length, (void)step;
+    return (struct silicon_trap){0};
+}
+
+struct silicon_trap silicon_jump(struct silicon *self, struct silicon_state *state, uint32_t length, uint32_t target)
+{
+    (void)self, (void)state, (void)length, (void)target;
     return (struct silicon_trap){0};
 }
 

@@ -13,12 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SILICON_GS_BASE = 0x30800 }; /* of a GS override; FS belongs to the host's thread-local storage */
+#include "../../cpu/cpu.h"
+
+/* Of FS and GS overrides. */
+enum { SILICON_FS_BASE = 0x30404, SILICON_GS_BASE = 0x30800 };
 
 struct silicon_state {
-    uint32_t regs[8]; /* as numbered by the encoding: EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI */
+    uint32_t regs[CPU_REGISTERS];
     uint32_t eip;
     uint32_t eflags;
+    bool with_fpu;        /* `fpu` goes in and comes out; else the instruction must be an integer one */
+    struct fpu_state fpu; /* its MXCSR without reserved bits */
 };
 
 /* What ended the instruction. */
@@ -47,3 +52,7 @@ uint8_t *silicon_memory(struct silicon *, uint32_t address);
  * overwritten with the way back, and the instruction must continue there or fault. */
 enum { SILICON_RETURN_BYTES = 7 };
 struct silicon_trap silicon_run(struct silicon *, struct silicon_state *, uint32_t length, bool step);
+
+/* A jump, to `target` or to what follows it. Like silicon_run() with `step`, and much faster: both places, which must
+ * be accessible, are overwritten with the way back. They must not overlap each other or the instruction. */
+struct silicon_trap silicon_jump(struct silicon *, struct silicon_state *, uint32_t length, uint32_t target);

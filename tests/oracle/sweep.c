@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * sweep: every opcode of both maps, every ModRM digit, register and memory operands, behind no, one or two prefixes:
- * what our decoder calls illegal raises #UD on the real CPU, and nothing else does.
+ * sweep: every opcode of the four maps (one byte, 0F, 0F 38, 0F 3A), every ModRM digit, register and memory operands,
+ * behind no, one or two prefixes: what our decoder calls illegal raises #UD on the real CPU, and nothing else does.
  *
  * Not executed on the real CPU, because the table gives the reason why we call them illegal: what x86 defines by
- * privilege or segmentation, SSE, and extensions newer than i686; of these our CPU alone is asked to raise the
+ * privilege or segmentation, and extensions that we do not announce; of these our CPU alone is asked to raise the
  * exception. Legal, but not executed: IRET and INT n, which would leave the instruction's 32-bit world. Legal only
  * here: IDLE and TERMINATE.
  */
@@ -31,7 +31,8 @@ struct sweep {
 struct probe {
     uint8_t code[CODE_BYTES];
     struct insn insn;
-    bool three_bytes; /* of opcode: 0F 38, 0F 3A */
+    enum map map; /* which the prefixes choose: MAP_1, or one of those for 0F, 0F 38, 0F 3A */
+    uint8_t opcode;
 };
 
 static bool named(const struct insn *insn, const char *name)
@@ -39,12 +40,28 @@ static bool named(const struct insn *insn, const char *name)
     return strcmp(insn->encoding->name, name) == 0;
 }
 
-/* 0F 38 and 0F 3A, and 0F AE with memory: AES, SHA, MOVBE, XSAVE and their like, which have no rows of their own. */
-static bool is_newer(const struct probe *probe)
-{
-    const struct insn *insn = &probe->insn;
+/* What processors have that we do not announce, and what has no rows of its own. */
+static const struct {
+    uint8_t map, first, last;
+} extensions[] = {
+    {MAP_660F, 0x78, 0x79},   {MAP_F20F, 0x78, 0x79},   {MAP_F20F, 0x2B, 0x2B},   {MAP_F30F, 0x2B, 0x2B}, /* SSE4A */
+    {MAP_NP0F, 0xAE, 0xAE},   {MAP_660F, 0xAE, 0xAE},   {MAP_F30F, 0xAE, 0xAE},   /* XSAVE, CLWB, … */
+    {MAP_NP0F38, 0xC8, 0xCD}, {MAP_NP0F3A, 0xCC, 0xCC},                           /* SHA */
+    {MAP_660F38, 0xDB, 0xDF}, {MAP_660F3A, 0xDF, 0xDF}, {MAP_660F3A, 0x44, 0x44}, /* AES, PCLMULQDQ */
+    {MAP_660F38, 0xCF, 0xCF}, {MAP_660F3A, 0xCE, 0xCF},                           /* GFNI */
+    {MAP_NP0F38, 0xF0, 0xF1}, {MAP_660F38, 0xF0, 0xF1}, {MAP_660F38, 0xF6, 0xF6}, /* MOVBE, ADX */
+    {MAP_F30F38, 0xF6, 0xF6}, {MAP_NP0F38, 0xF6, 0xF6}, {MAP_660F38, 0xF5, 0xF5}, /* ADX, CET */
+    {MAP_660F38, 0xF8, 0xF8}, {MAP_NP0F38, 0xF9, 0xF9}, {MAP_660F38, 0x80, 0x82}, /* MOVDIR, INVPCID */
+    {MAP_F30F38, 0xD8, 0xDF}, {MAP_F30F38, 0xF8, 0xFB}, {MAP_F20F38, 0xF8, 0xF8}, /* Key Locker, ENQCMD */
+};
 
-    return insn->illegal && (probe->three_bytes || named(insn, "FENCE"));
+static bool is_extension(const struct probe *probe)
+{
+    for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++)
+        if (probe->map == extensions[i].map && probe->opcode >= extensions[i].first &&
+            probe->opcode <= extensions[i].last)
+            return probe->insn.illegal;
+    return false;
 }
 
 static bool not_for_silicon(const struct probe *probe)
@@ -52,13 +69,13 @@ static bool not_for_silicon(const struct probe *probe)
     const struct insn *insn = &probe->insn;
     uint8_t why = insn->encoding->illegal;
 
-    return is_newer(probe) || why == ILLEGAL_AMBIGUOUS || why == ILLEGAL_EXTENSION || why == ILLEGAL_SSE ||
-           named(insn, "IRET") || named(insn, "INT") || named(insn, "VIRTUAL");
+    return is_extension(probe) || why == ILLEGAL_AMBIGUOUS || why == ILLEGAL_EXTENSION || named(insn, "IRET") ||
+           named(insn, "INT") || named(insn, "VIRTUAL");
 }
 
 static struct silicon_state probe_state(void)
 {
-    struct silicon_state state = {.eip = code_address, .eflags = FLAG_ONE};
+    struct silicon_state state = {.eip = code_address, .eflags = FLAG_ONE, .with_fpu = true, .fpu = fpu_at_reset()};
 
     for (int i = 0; i < CPU_REGISTERS; i++)
         state.regs[i] = data_address;
@@ -80,7 +97,7 @@ static bool undefined_on_silicon(struct sweep *self, const struct probe *probe)
 static bool undefined_here(struct sweep *self, const struct probe *probe)
 {
     const struct silicon_state start = probe_state();
-    struct cpu_state state = {.eip = start.eip};
+    struct cpu_state state = {.eip = start.eip, .fpu = start.fpu};
     uint64_t executed;
 
     memcpy(state.regs, start.regs, sizeof(state.regs));
@@ -125,21 +142,56 @@ static bool is_prefix(unsigned opcode)
            (opcode >= 0x64 && opcode <= 0x67) || opcode == 0xF0 || opcode == 0xF2 || opcode == 0xF3;
 }
 
-/* All second bytes that make a difference to what is legal: each digit, with a register and with memory. */
-static void opcode_sweep(struct sweep *self, const uint8_t *prefixes, unsigned count, unsigned map, unsigned opcode)
+/* Prefixes before an opcode of one of the maps. */
+struct place {
+    uint8_t prefixes[2];
+    unsigned count;
+    unsigned map; /* 1, 0F, 0F38, 0F3A */
+};
+
+/* The last of F2 and F3 counts, then 66. */
+static enum map map_of(const struct place *place)
+{
+    const enum map first = place->map == 0x0F ? MAP_NP0F : place->map == 0x0F38 ? MAP_NP0F38 : MAP_NP0F3A;
+    unsigned chosen = 0;
+
+    if (place->map == 0x01)
+        return MAP_1;
+    for (unsigned i = 0; i < place->count; i++) {
+        if (place->prefixes[i] == 0x66 && !chosen)
+            chosen = 1;
+        else if (place->prefixes[i] >= 0xF2)
+            chosen = place->prefixes[i] == 0xF3 ? 2 : 3;
+    }
+    return first + chosen;
+}
+
+static void probe_make(struct probe *probe, const struct place *place, unsigned opcode, unsigned modrm)
+{
+    uint8_t *at = probe->code;
+
+    *probe = (struct probe){.map = map_of(place), .opcode = (uint8_t)opcode};
+    memcpy(at, place->prefixes, place->count);
+    at += place->count;
+    if (place->map != 0x01)
+        *at++ = 0x0F;
+    if (place->map > 0xFF)
+        *at++ = (uint8_t)place->map;
+    *at++ = (uint8_t)opcode;
+    *at++ = (uint8_t)modrm;
+    *at = 0x20; /* a SIB byte: EAX, no index */
+}
+
+/* All second bytes that make a difference to what is legal: each digit, with a register and with memory. Behind 0F 38
+ * and 0F 3A digits do not matter. */
+static void opcode_sweep(struct sweep *self, const struct place *place, unsigned opcode)
 {
     static const uint8_t modes[] = {0x00, 0x44, 0xC0, 0xC5};
+    const unsigned digits = place->map > 0xFF ? 1 : 8;
 
-    for (unsigned i = 0; i < 8 * sizeof(modes); i++) {
-        struct probe probe = {.three_bytes = map == 0x0F && (opcode == 0x38 || opcode == 0x3A)};
-        uint8_t *at = probe.code;
-        memcpy(at, prefixes, count);
-        at += count;
-        if (map == 0x0F)
-            *at++ = 0x0F;
-        *at++ = (uint8_t)opcode;
-        *at++ = (uint8_t)(modes[i / 8] | (i % 8) << 3);
-        *at = 0x20; /* a SIB byte: EAX, no index */
+    for (unsigned i = 0; i < digits * sizeof(modes); i++) {
+        struct probe probe;
+        probe_make(&probe, place, opcode, modes[i / digits] | (i % digits) << 3);
         if (decode(probe.code, CODE_BYTES, &probe.insn) == DECODE_OK)
             probe_run(self, &probe);
         else
@@ -147,25 +199,43 @@ static void opcode_sweep(struct sweep *self, const uint8_t *prefixes, unsigned c
     }
 }
 
-static void prefixes_sweep(struct sweep *self, const uint8_t *prefixes, unsigned count)
+static bool leads_on(unsigned map, unsigned opcode)
 {
-    for (unsigned opcode = 0; opcode < 256; opcode++) {
-        if (!is_prefix(opcode))
-            opcode_sweep(self, prefixes, count, 0x01, opcode);
-        opcode_sweep(self, prefixes, count, 0x0F, opcode);
+    return map == 0x01 ? is_prefix(opcode) : map == 0x0F && (opcode == 0x38 || opcode == 0x3A);
+}
+
+static void map_sweep(struct sweep *self, struct place place, unsigned map)
+{
+    place.map = map;
+    for (unsigned opcode = 0; opcode < 256; opcode++)
+        if (!leads_on(map, opcode))
+            opcode_sweep(self, &place, opcode);
+}
+
+/* With `quick` pairs of prefixes only where they choose the map. */
+static void prefixes_sweep(struct sweep *self, struct place place, bool quick)
+{
+    const bool choosing = map_of(&(struct place){{place.prefixes[0]}, 1, 0x0F}) != MAP_NP0F &&
+                          map_of(&(struct place){{place.prefixes[1]}, 1, 0x0F}) != MAP_NP0F;
+
+    if (place.count < 2 || !quick)
+        map_sweep(self, place, 0x01);
+    if (place.count < 2 || !quick || choosing) {
+        map_sweep(self, place, 0x0F);
+        map_sweep(self, place, 0x0F38);
+        map_sweep(self, place, 0x0F3A);
     }
 }
 
-/* All pairs, or with `quick` only single prefixes. */
 static void sweep_run(struct sweep *self, bool quick)
 {
     static const uint8_t prefixes[] = {0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x65};
 
-    prefixes_sweep(self, prefixes, 0);
+    prefixes_sweep(self, (struct place){.count = 0}, quick);
     for (unsigned i = 0; i < sizeof(prefixes); i++) {
-        prefixes_sweep(self, &prefixes[i], 1);
-        for (unsigned k = 0; k < sizeof(prefixes) && !quick; k++)
-            prefixes_sweep(self, (const uint8_t[]){prefixes[i], prefixes[k]}, 2);
+        prefixes_sweep(self, (struct place){{prefixes[i]}, 1, 0}, quick);
+        for (unsigned k = 0; k < sizeof(prefixes); k++)
+            prefixes_sweep(self, (struct place){{prefixes[i], prefixes[k]}, 2, 0}, quick);
     }
     printf("%" PRIu64 " encodings executed, %" PRIu64 " more listed with a reason; %" PRIu64 " illegal; %" PRIu64
            " mismatches\n",
