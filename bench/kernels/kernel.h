@@ -9,7 +9,8 @@
 extern const char kernel_name[];
 /* Repeats for one to two thousand million instructions. */
 extern const uint32_t kernel_repeats;
-/* Does the work so many times. The result depends on all of it. */
+/* Does the work so many times. The result depends on all of it. Some begin at another place if `repeats` is another
+ * number, so that many machines with different ones do not all take the same branches in the same turn. */
 uint32_t kernel_run(uint32_t repeats);
 
 /* The next number of a linear congruential sequence (multiplier and increment: Numerical Recipes, 7.1). */

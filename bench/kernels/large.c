@@ -78,7 +78,7 @@ static void order_shuffle(void)
 
 uint32_t kernel_run(uint32_t repeats)
 {
-    uint32_t result = 1;
+    uint32_t result = repeats;
     order_shuffle();
     while (repeats-- > 0) {
         for (uint32_t i = 0; i < FUNCTIONS; i++)
