@@ -1,34 +1,38 @@
 /* SPDX-License-Identifier: MIT
  *
- * libFuzzer: the input is a guest: registers, interrupt registers, and a program. It runs on the engine that decodes
- * every instruction anew, in one go, and on the engine with blocks, in quanta of all sizes. Both must end in the same
- * state, having asked the kernel for the same things in the same order.
+ * libFuzzer: the input is a guest, or two that share their pages until one writes: registers, interrupt registers,
+ * mappings, a program, and what happens meanwhile. It runs on the engine that decodes every instruction anew, each
+ * machine in one go, and on the engine with blocks, the machines in turn, in quanta of all sizes. Both must end in the
+ * same states, having asked the kernel for the same things in the same order.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../cpu/cpu.h"
-#include "../oracle/flat_memory.h"
+#include "../cpu/shared_memory.h"
+#include "input.h"
+
+_Static_assert(INPUT_PAGES == (int)SHARED_PAGES, "all of the memory of a machine");
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-enum { GUEST_SIZE = 0x10000, GUEST_INSTRUCTIONS = 1000 };
+enum { GUEST_INSTRUCTIONS = 1000, MACHINES = 2 };
 
-/* How an input begins; the program follows, and is loaded where it is entered. Bit 1 of irq_enabled: with the MMU on;
- * bit 2: in user mode. The program's first bytes are then mappings too. */
-struct header {
-    uint32_t regs[CPU_REGISTERS];
-    uint16_t eflags, entry, irq_handler, exc_handler;
-    uint8_t irq_enabled, irq_pending, quanta;
-} __attribute__((packed));
-
-struct side {
-    struct flat_memory memory;
-    struct cpu *cpu;
+struct machine {
+    struct shared_memory memory;
     struct cpu_state state;
     uint64_t executed;
     uint64_t asked; /* digest of the exits */
+    unsigned events_done;
     bool ended;
+};
+
+/* The machines under one engine. */
+struct side {
+    struct cpu *cpu;
+    struct page *pages[INPUT_PAGES]; /* as they boot */
+    uint64_t tags;
+    unsigned count;
+    struct machine machines[MACHINES];
 };
 
 static void check(bool holds)
@@ -37,117 +41,183 @@ static void check(bool holds)
         __builtin_trap();
 }
 
-static void register_set(struct side *side, uint32_t offset, uint32_t value)
+/* An access of somebody who is not the CPU, as emu/machine.c does it. */
+static bool memory_write(struct shared_memory *memory, uint32_t address, uint32_t value)
 {
-    memcpy(flat_memory_at(&side->memory, offset), &value, sizeof(value));
+    struct page *page = shared_write(&memory->memory, address >> PAGE_SHIFT);
+
+    if (!page)
+        return false;
+    code_written(page, address & PAGE_MASK, sizeof(value));
+    memcpy(page->bytes + (address & PAGE_MASK), &value, sizeof(value));
+    return true;
 }
 
-/* The low 64 KB, page by page: a byte of the program each, the frame in its high half, the flags in its low one. */
-static void side_map(struct side *side, const struct header *header, const uint8_t *program, size_t size)
+static void side_boot(struct side *side, const struct input *input, const uint8_t *program, size_t size)
 {
-    struct mmu_state *mmu = &side->state.mmu;
-
-    if (!(header->irq_enabled & 2))
-        return;
-    mmu->present = mmu->on = true;
-    side->state.user = header->irq_enabled & 4;
-    for (uint32_t i = 0; i < GUEST_SIZE >> PAGE_SHIFT && i < size; i++)
-        mmu->entries[i] =
-            (struct mmu_entry){i << PAGE_SHIFT, (uint32_t)(program[i] >> 4) << PAGE_SHIFT | (program[i] & 0xF)};
-    register_set(side, DENALI_REG_KERNEL_STACK, DENALI_MMU_BYPASS + GUEST_SIZE);
+    for (unsigned i = 0; i < INPUT_PAGES; i++)
+        side->pages[i] = shared_page_new(NULL);
+    for (uint32_t at = input_entry(input), i = 0; i < size && at < INPUT_MEMORY; i++, at++)
+        side->pages[at >> PAGE_SHIFT]->bytes[at & PAGE_MASK] = program[i];
 }
 
-static void side_init(struct side *side, enum cpu_engine engine, const struct header *header, const uint8_t *program,
+/* The second one has other registers: what each finds in the next of the first. */
+static void machine_init(struct side *side, unsigned number, const struct input *input)
+{
+    struct machine *m = &side->machines[number];
+
+    shared_memory_init(&m->memory, side->pages, &side->tags);
+    check(memory_write(&m->memory, DENALI_REG_IRQ_ENABLED, input->irq_enabled & 1) &&
+          memory_write(&m->memory, DENALI_REG_IRQ_PENDING, input->irq_pending) &&
+          memory_write(&m->memory, DENALI_REG_IRQ_HANDLER, input->irq_handler) &&
+          memory_write(&m->memory, DENALI_REG_EXC_HANDLER, input->exc_handler) &&
+          memory_write(&m->memory, DENALI_REG_KERNEL_STACK, DENALI_MMU_BYPASS + INPUT_MEMORY));
+    if (input->variant & INPUT_FEW_FRAMES)
+        m->memory.copies_left = INPUT_FEW;
+    input_state(input, &m->state);
+    for (unsigned i = 0; i < CPU_REGISTERS; i++)
+        m->state.regs[i] = input->regs[(i + number) % CPU_REGISTERS];
+}
+
+static void side_init(struct side *side, enum cpu_engine engine, const struct input *input, const uint8_t *program,
                       size_t size)
 {
-    *side = (struct side){.cpu = cpu_new(engine)};
-    check(side->cpu && flat_memory_init(&side->memory, GUEST_SIZE, 1));
-    for (uint32_t i = 0; i < GUEST_SIZE >> PAGE_SHIFT; i++)
-        check(flat_memory_add(&side->memory, i));
-    uint32_t entry = header->entry < DENALI_IMAGE_BASE ? DENALI_IMAGE_BASE + header->entry : header->entry;
-    for (uint32_t at = 0; at < size && entry + at < GUEST_SIZE; at++)
-        *flat_memory_at(&side->memory, entry + at) = program[at];
-    cpu_state_reset(&side->state, entry, GUEST_SIZE);
-    memcpy(side->state.regs, header->regs, sizeof(side->state.regs));
-    cpu_state_set_eflags(&side->state, header->eflags);
-    register_set(side, DENALI_REG_IRQ_ENABLED, header->irq_enabled & 1);
-    register_set(side, DENALI_REG_IRQ_PENDING, header->irq_pending);
-    register_set(side, DENALI_REG_IRQ_HANDLER, header->irq_handler);
-    register_set(side, DENALI_REG_EXC_HANDLER, header->exc_handler);
-    side_map(side, header, program, size);
+    *side = (struct side){.cpu = cpu_new(engine), .count = input->variant & INPUT_NEIGHBOUR ? MACHINES : 1};
+    check(side->cpu);
+    side_boot(side, input, program, size);
+    for (unsigned i = 0; i < side->count; i++)
+        machine_init(side, i, input);
 }
 
 static void side_drop(struct side *side)
 {
-    flat_memory_drop(&side->memory);
+    for (unsigned i = 0; i < side->count; i++)
+        shared_memory_drop(&side->machines[i].memory);
+    for (unsigned i = 0; i < INPUT_PAGES; i++)
+        shared_page_free(side->pages[i]);
     cpu_free(side->cpu);
 }
 
-static void digest(struct side *side, uint64_t value)
+static void digest(struct machine *m, uint64_t value)
 {
-    side->asked = (side->asked ^ value) * 0x100000001B3;
+    m->asked = (m->asked ^ value) * 0x100000001B3;
 }
 
 /* The kernel's part: always the same answers. */
-static void side_answer(struct side *side, enum cpu_exit exit)
+static void machine_answer(struct side *side, struct machine *m, enum cpu_exit exit)
 {
     const struct cpu_io *io = cpu_last_io(side->cpu);
     const struct cpu_crash *crash = cpu_last_crash(side->cpu);
 
-    digest(side, (uint64_t)exit << 32 | side->state.eip);
-    digest(side, side->executed);
+    digest(m, (uint64_t)exit << 32 | m->state.eip);
+    digest(m, m->executed);
     if (exit == CPU_IO) {
-        digest(side, (uint64_t)io->port << 32 | io->value);
-        digest(side, (uint64_t)io->address << 32 | io->count);
-        cpu_io_done(io, &side->state, 0x12345678, io->string ? io->count / 2 : 0);
+        digest(m, (uint64_t)io->port << 32 | io->value);
+        digest(m, (uint64_t)io->address << 32 | io->count);
+        cpu_io_done(io, &m->state, 0x12345678, io->string ? io->count / 2 : 0);
     } else if (exit == CPU_IDLE) {
-        side->state.regs[EAX] = 0;
+        m->state.regs[EAX] = 0;
     } else if (exit == CPU_CRASH) {
-        digest(side, (uint64_t)crash->cause << 32 | crash->exception.number);
-        digest(side, (uint64_t)crash->exception.address << 32 | crash->exception.error);
+        digest(m, (uint64_t)crash->cause << 32 | crash->exception.number);
+        digest(m, (uint64_t)crash->exception.address << 32 | crash->exception.error);
     }
-    side->ended = exit == CPU_CRASH || exit == CPU_TERMINATE;
+    m->ended = exit == CPU_CRASH || exit == CPU_TERMINATE;
 }
 
-/* `quanta`: 0 = all at once, else the seed of their sizes. */
-static void side_run(struct side *side, uint32_t quanta)
+/* What is to happen now happens. Returns for how long nothing does. */
+static uint64_t machine_events(struct machine *m, const struct input *input)
 {
-    while (!side->ended && side->executed < GUEST_INSTRUCTIONS) {
-        uint64_t budget = GUEST_INSTRUCTIONS - side->executed, executed = 0;
-        quanta = quanta * 1664525 + (quanta ? 1013904223 : 0);
-        if (quanta && budget > 1 + (quanta >> 16) % 64)
-            budget = 1 + (quanta >> 16) % 64;
-        enum cpu_exit exit = cpu_run(side->cpu, &side->state, &side->memory.memory, budget, side->executed, &executed);
-        side->executed += executed;
-        check(executed <= budget && (exit != CPU_BUDGET || executed == budget));
-        if (exit != CPU_BUDGET)
-            side_answer(side, exit);
+    uint64_t next = GUEST_INSTRUCTIONS;
+
+    for (unsigned i = 0; i < INPUT_EVENTS; i++) {
+        const struct input_event *event = &input->events[i];
+        uint64_t when = event->when % GUEST_INSTRUCTIONS;
+        if (when > m->executed)
+            next = when < next ? when : next;
+        else if (!(m->events_done & 1u << i))
+            memory_write(&m->memory, event->address & ~3u, event->value);
+        m->events_done |= (when <= m->executed) << i;
+    }
+    return next - m->executed;
+}
+
+static void machine_run(struct side *side, struct machine *m, const struct input *input, uint64_t quantum)
+{
+    uint64_t budget = machine_events(m, input), executed = 0;
+
+    if (budget > quantum)
+        budget = quantum;
+    enum cpu_exit exit = cpu_run(side->cpu, &m->state, &m->memory.memory, budget, m->executed, &executed);
+    m->executed += executed;
+    check(executed <= budget && (exit != CPU_BUDGET || executed == budget));
+    if (exit != CPU_BUDGET)
+        machine_answer(side, m, exit);
+}
+
+static bool machine_runs(const struct machine *m)
+{
+    return !m->ended && m->executed < GUEST_INSTRUCTIONS;
+}
+
+static void side_run_each(struct side *side, const struct input *input)
+{
+    for (unsigned i = 0; i < side->count; i++)
+        while (machine_runs(&side->machines[i]))
+            machine_run(side, &side->machines[i], input, GUEST_INSTRUCTIONS);
+}
+
+/* In turn; `quanta` is the seed of how long, 0 = as long as nothing happens. */
+static void side_run_all(struct side *side, const struct input *input)
+{
+    uint32_t quanta = input->quanta;
+
+    for (bool some = true; some;) {
+        some = false;
+        for (unsigned i = 0; i < side->count; i++) {
+            quanta = quanta * 1664525 + (quanta ? 1013904223 : 0);
+            if (machine_runs(&side->machines[i]))
+                machine_run(side, &side->machines[i], input, quanta ? 1 + (quanta >> 16) % 64 : GUEST_INSTRUCTIONS);
+            some |= machine_runs(&side->machines[i]);
+        }
     }
 }
 
-static void sides_compare(struct side *a, struct side *b)
+static void machines_compare(struct machine *a, struct machine *b)
 {
     check(a->executed == b->executed && a->asked == b->asked && a->ended == b->ended);
     check(memcmp(a->state.regs, b->state.regs, sizeof(a->state.regs)) == 0 && a->state.eip == b->state.eip);
     check(cpu_state_eflags(&a->state) == cpu_state_eflags(&b->state) && a->state.user == b->state.user);
     check(memcmp(&a->state.mmu, &b->state.mmu, sizeof(a->state.mmu)) == 0);
-    for (uint32_t at = 0; at < GUEST_SIZE; at += PAGE_SIZE)
-        check(memcmp(flat_memory_at(&a->memory, at), flat_memory_at(&b->memory, at), PAGE_SIZE) == 0);
+    for (uint32_t i = 0; i < INPUT_PAGES; i++)
+        check(memcmp(a->memory.pages[i]->bytes, b->memory.pages[i]->bytes, PAGE_SIZE) == 0);
+}
+
+static void fpus_compare(const struct fpu_state *a, const struct fpu_state *b)
+{
+    for (unsigned i = 0; i < 8; i++)
+        check(a->registers[i].significand == b->registers[i].significand &&
+              a->registers[i].sign_exponent == b->registers[i].sign_exponent);
+    check(a->control == b->control && a->status == b->status && a->full == b->full && a->opcode == b->opcode);
+    check(a->instruction == b->instruction && a->operand == b->operand && a->mxcsr == b->mxcsr);
+    check(memcmp(a->xmm, b->xmm, sizeof(a->xmm)) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct side step, blocks;
-    struct header header;
+    struct input input;
+    const uint8_t *program;
 
-    if (size < sizeof(header))
+    if (!input_read(&input, bytes, size, &program, &size))
         return 0;
-    memcpy(&header, bytes, sizeof(header));
-    side_init(&step, CPU_ENGINE_STEP, &header, bytes + sizeof(header), size - sizeof(header));
-    side_init(&blocks, CPU_ENGINE_BLOCKS, &header, bytes + sizeof(header), size - sizeof(header));
-    side_run(&step, 0);
-    side_run(&blocks, header.quanta);
-    sides_compare(&step, &blocks);
+    side_init(&step, CPU_ENGINE_STEP, &input, program, size);
+    side_init(&blocks, CPU_ENGINE_BLOCKS, &input, program, size);
+    side_run_each(&step, &input);
+    side_run_all(&blocks, &input);
+    for (unsigned i = 0; i < step.count; i++) {
+        machines_compare(&step.machines[i], &blocks.machines[i]);
+        fpus_compare(&step.machines[i].state.fpu, &blocks.machines[i].state.fpu);
+    }
     side_drop(&step);
     side_drop(&blocks);
     return 0;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer: the input is the program of an image that three machines boot: frames shared copy-on-write, devices,
- * interrupts, scheduling. Both engines, and unlike quanta of the block engine's own, must leave the same digest.
+ * interrupts, scheduling, with or without the MMU. Both engines, and unlike quanta of the block engine's own, must
+ * leave the same digest.
+ *
+ * A machine boots with no state but ours, so the image begins with code that loads the state of the input.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -9,10 +12,16 @@
 
 #include "../../emu/libdenali.h"
 #include "../emu/tiny_image.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-enum { MACHINES = 3, INSTRUCTIONS = 3000, PROGRAM_MAX = 3 * DENALI_PAGE_SIZE, MEMORY = 64 << 10 };
+enum {
+    MACHINES = 3,
+    INSTRUCTIONS = 4000,
+    FX_IMAGE = 2 * DENALI_PAGE_SIZE - 512, /* FXRSTOR's operand, and the stack grows from there */
+    PROGRAM = 2 * DENALI_PAGE_SIZE,        /* and up; before it, in the first page of the image, is our code */
+};
 
 static void check(bool holds)
 {
@@ -20,26 +29,150 @@ static void check(bool holds)
         __builtin_trap();
 }
 
-static void write_image(int descriptor, const uint8_t *program, size_t size)
+/* What lies in memory from DENALI_IMAGE_BASE on. */
+struct image {
+    uint8_t bytes[INPUT_MEMORY - DENALI_IMAGE_BASE];
+    size_t code; /* bytes of our code so far */
+    size_t size;
+};
+
+static uint8_t *image_at(struct image *image, uint32_t address)
 {
-    uint8_t file[PROGRAM_MAX + 256];
-    size_t length = tiny_image(file, sizeof(file), program, size);
+    return image->bytes + (address - DENALI_IMAGE_BASE);
+}
+
+static void emit(struct image *image, uint64_t value, size_t bytes)
+{
+    memcpy(image->bytes + image->code, &value, bytes);
+    image->code += bytes;
+}
+
+static void emit_register(struct image *image, enum cpu_register number, uint32_t value)
+{
+    emit(image, 0xB8 + number, 1); /* MOV r32, imm32 */
+    emit(image, value, 4);
+}
+
+static void emit_push(struct image *image, uint32_t value)
+{
+    emit(image, 0x68, 1); /* PUSH imm32 */
+    emit(image, value, 4);
+}
+
+static void emit_virtual_register(struct image *image, uint32_t offset, uint32_t value)
+{
+    emit(image, 0x05C7, 2); /* MOV m32, imm32 */
+    emit(image, offset, 4);
+    emit(image, value, 4);
+}
+
+static void emit_out(struct image *image, uint8_t port, uint32_t value)
+{
+    emit_register(image, EAX, value);
+    emit(image, 0xE7 | port << 8, 2); /* OUT imm8, EAX */
+}
+
+/* FXRSTOR of the x87 and SSE registers (Intel SDM vol. 1, table 10-2). */
+static void emit_fpu(struct image *image, const struct input *input)
+{
+    uint8_t *fx = image_at(image, FX_IMAGE);
+
+    memcpy(fx, &input->x87_control, 2);
+    memcpy(fx + 2, &input->x87_status, 2);
+    memcpy(fx + 4, &input->x87_full, 1);
+    memcpy(fx + 24, &(uint32_t){input->mxcsr & 0xFFFF}, 4);
+    for (unsigned i = 0; i < 8; i++)
+        memcpy(fx + 32 + 16 * (size_t)i, &input->st[i], sizeof(input->st[i]));
+    memcpy(fx + 160, input->xmm, sizeof(input->xmm));
+    emit(image, 0x0DAE0F, 3);
+    emit(image, FX_IMAGE, 4);
+}
+
+static void emit_mmu(struct image *image, const struct input *input)
+{
+    for (uint32_t i = 0; i < INPUT_PAGES; i++) {
+        struct mmu_entry entry = input_mapping(input, i);
+        emit_out(image, DENALI_PORT_MMU_PAGE, entry.page);
+        emit_out(image, DENALI_PORT_MMU_FRAME, entry.frame);
+    }
+    emit_out(image, DENALI_PORT_MMU_CONTROL, DENALI_MMU_ON);
+}
+
+static void emit_registers(struct image *image, const struct input *input)
+{
+    for (enum cpu_register i = EAX; i <= EDI; i++)
+        if (i != ESP)
+            emit_register(image, i, input->regs[i]);
+}
+
+/* To the program: by IRET to user mode, or with POPF and a jump. */
+static void emit_start(struct image *image, const struct input *input, uint32_t program)
+{
+    bool user = input->variant & INPUT_MMU && input->variant & INPUT_USER;
+    uint32_t eflags = (input->eflags & ~(uint32_t)FLAG_IF) | (input->irq_enabled & 1 ? FLAG_IF : 0);
+
+    if (user) {
+        emit_push(image, DENALI_SS_USER);
+        emit_push(image, input->regs[ESP]);
+    }
+    emit_push(image, eflags);
+    if (user) {
+        emit_push(image, DENALI_CS_USER);
+        emit_push(image, program);
+        emit_registers(image, input);
+        emit(image, 0xCF, 1);
+        return;
+    }
+    emit(image, 0x9D, 1);
+    emit_registers(image, input);
+    emit_register(image, ESP, input->regs[ESP]);
+    emit(image, 0xE9, 1);
+    emit(image, program - (DENALI_IMAGE_BASE + (uint32_t)image->code + 4), 4);
+}
+
+static void image_make(struct image *image, const struct input *input, const uint8_t *program, size_t size)
+{
+    uint32_t entry = input_entry(input) < PROGRAM ? PROGRAM : input_entry(input);
+
+    *image = (struct image){.code = 0};
+    emit_virtual_register(image, DENALI_REG_IRQ_HANDLER, input->irq_handler);
+    emit_virtual_register(image, DENALI_REG_EXC_HANDLER, input->exc_handler);
+    emit_virtual_register(image, DENALI_REG_KERNEL_STACK, DENALI_MMU_BYPASS + INPUT_MEMORY);
+    emit_fpu(image, input);
+    emit_register(image, ESP, FX_IMAGE);
+    if (input->variant & INPUT_MMU)
+        emit_mmu(image, input);
+    emit_start(image, input, entry);
+    check(image->code <= FX_IMAGE - 64 - DENALI_IMAGE_BASE);
+    if (size > INPUT_MEMORY - entry)
+        size = INPUT_MEMORY - entry;
+    memcpy(image_at(image, entry), program, size);
+    image->size = entry + size - DENALI_IMAGE_BASE;
+}
+
+static void image_write(const struct image *image, int descriptor)
+{
+    uint8_t file[sizeof(image->bytes) + 256];
+    size_t length = tiny_image(file, sizeof(file), image->bytes, image->size);
+
     check(length > 0 && write(descriptor, file, length) == (ssize_t)length);
 }
 
-static uint64_t run(const char *image, enum denali_engine engine, uint64_t quanta_at_once)
+static uint64_t run(const char *path, const struct input *input, enum denali_engine engine, uint64_t quanta_at_once)
 {
     char error[256];
     struct denali_config config;
 
     denali_config_init(&config);
-    config.image = image;
+    config.image = path;
     config.machines = MACHINES;
-    config.memory = MEMORY;
-    config.frames = MEMORY * 2; /* less than they may ask for */
-    config.quantum_ns = 177;
+    config.memory = INPUT_MEMORY;
+    config.frames = INPUT_MEMORY * (input->variant & INPUT_FEW_FRAMES ? 2 : 5); /* 2: less than they may ask for */
+    config.quantum_ns = 20 + (uint64_t)input->quanta;
     config.instructions = INSTRUCTIONS;
     config.until_ns = 1000000000;
+    config.mmu = input->variant & INPUT_MMU;
+    config.interrupts = input->variant & INPUT_IMMEDIATE ? DENALI_INTERRUPTS_IMMEDIATE : DENALI_INTERRUPTS_BATCHED;
     config.engine = engine;
     config.console = DENALI_CONSOLE_NONE;
     struct denali *d = denali_new(&config, error, sizeof(error));
@@ -51,17 +184,22 @@ static uint64_t run(const char *image, enum denali_engine engine, uint64_t quant
     return digest;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    if (size == 0 || size > PROGRAM_MAX)
-        return 0;
+    struct input input;
+    struct image image;
+    const uint8_t *program;
     char path[64];
+
+    if (!input_read(&input, bytes, size, &program, &size))
+        return 0;
     int descriptor = memfd_create("image", 0);
     check(descriptor >= 0);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
-    write_image(descriptor, data, size);
-    uint64_t digest = run(path, DENALI_ENGINE_STEP, 1);
-    check(run(path, DENALI_ENGINE_BLOCKS, 7) == digest);
+    image_make(&image, &input, program, size);
+    image_write(&image, descriptor);
+    uint64_t digest = run(path, &input, DENALI_ENGINE_STEP, 1);
+    check(run(path, &input, DENALI_ENGINE_BLOCKS, 7) == digest);
     close(descriptor);
     return 0;
 }

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Generated programs include it and assert nothing.
+ */
+#pragma once
