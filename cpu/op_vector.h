@@ -3,8 +3,42 @@
  * Bodies: the operations of vector.h, on MMX registers (bits = 64) and XMM registers (128).
  */
 #pragma once
-#include "bodies.h"
-#include "vector.h"
+#include "host_float.h"
+#include "vector_integer.h"
+
+/* d := f(d, s), of registers of a kind. */
+INLINE void vector_operate(struct cpu *c, enum vector_file file, unsigned destination, const union xmm_register *s,
+                           unsigned immediate, vector_fn *fn)
+{
+    union xmm_register d = vector_get(c, file, destination);
+    fn(&d, s, file == FILE_MMX ? 8 : 16, immediate & 0xFF);
+    if (file == FILE_MMX)
+        mmx_enter(c);
+    vector_put(c, file, destination, &d);
+}
+
+/* `bits`: 64 for MMX, 128 for XMM registers; `bytes`: of a memory operand. */
+INLINE bool vector_apply(struct cpu *c, const struct op *op, bool memory, unsigned bits, unsigned bytes, vector_fn *fn)
+{
+    const enum vector_file file = bits == 64 ? FILE_MMX : FILE_XMM;
+    union xmm_register s;
+
+    if ((file == FILE_MMX && !mmx_ready(c)) || !vector_source(c, op, memory, file, bytes, &s))
+        return false;
+    vector_operate(c, file, op->destination, &s, op->immediate, fn);
+    return true;
+}
+
+/* r/m := f(r/m, immediate) */
+INLINE bool vector_shift(struct cpu *c, const struct op *op, unsigned bits, vector_fn *fn)
+{
+    static const union xmm_register none = {0};
+
+    if (bits == 64 && !mmx_ready(c))
+        return false;
+    vector_operate(c, bits == 64 ? FILE_MMX : FILE_XMM, op->source, &none, op->immediate, fn);
+    return true;
+}
 
 #define X(name)                                                                                                        \
     CUSTOM_BODY(name)                                                                                                  \
@@ -67,14 +101,28 @@ VECTOR_ZEROED(X)
 VECTOR_BLENDS(X)
 #undef X
 
-/* Floating point: packed and scalar, single and double. */
+/* Floating point: packed and scalar, single and double. Where the host's arithmetic cannot answer, that on integers
+ * does. */
 #define SSE_BODY(name, suffix, width, count)                                                                           \
     CUSTOM_BODY(name##suffix)                                                                                          \
     {                                                                                                                  \
         return sse_apply(c, op, memory, sse_##name, width, count);                                                     \
     }
-#define X(name) SSE_BODY(name, PS, 32, 4) SSE_BODY(name, PD, 64, 2) SSE_BODY(name, SS, 32, 1) SSE_BODY(name, SD, 64, 1)
-SSE_OPERATIONS(X)
+#define SSE_HOST_BODY(name, suffix, width, count)                                                                      \
+    CUSTOM_BODY(name##suffix)                                                                                          \
+    {                                                                                                                  \
+        const void *s = vector_in_place(c, op, memory, FILE_XMM, (count) == 1 ? (width) / 8 : 16);                     \
+        union xmm_register *d = &c->fpu.xmm[op->destination];                                                          \
+        if (DENALI_HOST_FLOAT && likely(s && host_##name(c->fpu.mxcsr, d, s, width, count, op->immediate)))            \
+            return true;                                                                                               \
+        return sse_apply(c, op, memory, sse_##name, width, count);                                                     \
+    }
+#define SSE_FOUR(X, name) X(name, PS, 32, 4) X(name, PD, 64, 2) X(name, SS, 32, 1) X(name, SD, 64, 1)
+#define X(name)           SSE_FOUR(SSE_HOST_BODY, name)
+SSE_HOST_OPERATIONS(X)
+#undef X
+#define X(name) SSE_FOUR(SSE_BODY, name)
+SSE_OTHER_OPERATIONS(X)
 #undef X
 #define X(name) SSE_BODY(name, PS, 32, 4) SSE_BODY(name, SS, 32, 1)
 SSE_ESTIMATES(X)
@@ -88,14 +136,24 @@ SSE_PACKED(X)
     {                                                                                                                  \
         return sse_convert(c, op, memory, sse_##name, FILE_##from, FILE_##to, bytes);                                  \
     }
-#define X(name, bytes) SSE_CONVERSION(name, XMM, XMM, bytes)
+#define SSE_HOST_CONVERSION(name, from, to, bytes)                                                                     \
+    CUSTOM_BODY(name)                                                                                                  \
+    {                                                                                                                  \
+        const void *s = vector_in_place(c, op, memory, FILE_##from, bytes);                                            \
+        union xmm_register d = vector_get(c, FILE_##to, op->destination);                                              \
+        if (!DENALI_HOST_FLOAT || unlikely(!s || !host_##name(c->fpu.mxcsr, &d, s)))                                   \
+            return sse_convert(c, op, memory, sse_##name, FILE_##from, FILE_##to, bytes);                              \
+        vector_put(c, FILE_##to, op->destination, &d);                                                                 \
+        return true;                                                                                                   \
+    }
+#define X(name, bytes) SSE_HOST_CONVERSION(name, XMM, XMM, bytes)
 SSE_FORMATS(X)
 SSE_ROUNDINGS(X)
 #undef X
-#define X(name, bytes) SSE_CONVERSION(name, GENERAL, XMM, bytes)
+#define X(name, bytes) SSE_HOST_CONVERSION(name, GENERAL, XMM, bytes)
 SSE_FROM_GENERAL(X)
 #undef X
-#define X(name, bytes) SSE_CONVERSION(name, XMM, GENERAL, bytes)
+#define X(name, bytes) SSE_HOST_CONVERSION(name, XMM, GENERAL, bytes)
 SSE_TO_GENERAL(X)
 #undef X
 #define X(name, bytes) SSE_CONVERSION(name, MMX, XMM, bytes)
@@ -108,7 +166,12 @@ SSE_TO_MMX(X)
 #define SSE_COMPARE(name, width, quiet)                                                                                \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        return sse_compare(c, op, memory, width, quiet);                                                               \
+        const void *s = vector_in_place(c, op, memory, FILE_XMM, (width) / 8);                                         \
+        int order;                                                                                                     \
+        if (!DENALI_HOST_FLOAT || unlikely(!s || !host_order(&c->fpu.xmm[op->destination], s, width, &order)))         \
+            return sse_compare(c, op, memory, width, quiet);                                                           \
+        flags_set_status(c, order<0 ? FLAG_CF : order> 0 ? 0 : FLAG_ZF);                                               \
+        return true;                                                                                                   \
     }
 SSE_COMPARE(COMISS, 32, false)
 SSE_COMPARE(COMISD, 64, false)

@@ -6,11 +6,21 @@
 #include "bodies.h"
 #include "vector.h"
 
+/* By halves, in general registers: the last instruction may have written one alone, and processors take long to read
+ * back as one what was written in parts. */
+INLINE void register_copy(union xmm_register *to, const union xmm_register *from)
+{
+    uint64_t low = from->u64[0], high = from->u64[1];
+    __asm__("" : "+r"(low), "+r"(high));
+    to->u64[0] = low;
+    to->u64[1] = high;
+}
+
 /* To a register from another of its kind or from memory, and back. */
 INLINE bool move_in(struct cpu *c, const struct op *op, bool memory, bool aligned)
 {
     if (!memory) {
-        c->fpu.xmm[op->destination] = c->fpu.xmm[op->source];
+        register_copy(&c->fpu.xmm[op->destination], &c->fpu.xmm[op->source]);
         return true;
     }
     uint32_t address = address_of(c, op);
@@ -20,7 +30,7 @@ INLINE bool move_in(struct cpu *c, const struct op *op, bool memory, bool aligne
 INLINE bool move_out(struct cpu *c, const struct op *op, bool memory, bool aligned)
 {
     if (!memory) {
-        c->fpu.xmm[op->source] = c->fpu.xmm[op->destination];
+        register_copy(&c->fpu.xmm[op->source], &c->fpu.xmm[op->destination]);
         return true;
     }
     uint32_t address = address_of(c, op);
@@ -50,10 +60,15 @@ CUSTOM_BODY(MOVU_STORE)
 /* The lowest element: from memory the rest becomes zero, from a register it stays. */
 INLINE bool move_scalar(struct cpu *c, const struct op *op, bool memory, unsigned bytes)
 {
-    union xmm_register s;
-    if (!vector_source(c, op, memory, FILE_XMM, bytes, &s))
+    union xmm_register *d = &c->fpu.xmm[op->destination];
+    if (!memory) {
+        memmove(d, &c->fpu.xmm[op->source], bytes);
+        return true;
+    }
+    uint64_t element = 0;
+    if (!vector_load(c, address_of(c, op), &element, bytes))
         return false;
-    memcpy(&c->fpu.xmm[op->destination], &s, memory ? 16 : bytes);
+    vector_set(d, element, 0);
     return true;
 }
 

@@ -1,40 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bodies: the x87. They say which operands an instruction has; x87.c does the work.
+ * Bodies: the x87. They say which operands an instruction has; x87_quick.h does the work if that is simple, else x87.c.
  */
 #pragma once
-#include "bodies.h"
-#include "x87.h"
+#include "x87_quick.h"
 
 /* Two-operand arithmetic: with memory, ST(0) op ST(i), ST(i) op ST(0), and that with a pop. */
 #define X(name, integer, operation)                                                                                    \
     CUSTOM_BODY(name##_m32)                                                                                            \
     {                                                                                                                  \
-        return x87_arithmetic_memory(c, op, operation, X87_SINGLE);                                                    \
+        return quick_arithmetic_memory(c, op, operation, X87_SINGLE) ||                                                \
+               x87_arithmetic_memory(c, op, operation, X87_SINGLE);                                                    \
     }                                                                                                                  \
     CUSTOM_BODY(name##_m64)                                                                                            \
     {                                                                                                                  \
-        return x87_arithmetic_memory(c, op, operation, X87_DOUBLE);                                                    \
+        return quick_arithmetic_memory(c, op, operation, X87_DOUBLE) ||                                                \
+               x87_arithmetic_memory(c, op, operation, X87_DOUBLE);                                                    \
     }                                                                                                                  \
     CUSTOM_BODY(integer##_m16)                                                                                         \
     {                                                                                                                  \
-        return x87_arithmetic_memory(c, op, operation, X87_INT16);                                                     \
+        return quick_arithmetic_memory(c, op, operation, X87_INT16) ||                                                 \
+               x87_arithmetic_memory(c, op, operation, X87_INT16);                                                     \
     }                                                                                                                  \
     CUSTOM_BODY(integer##_m32)                                                                                         \
     {                                                                                                                  \
-        return x87_arithmetic_memory(c, op, operation, X87_INT32);                                                     \
+        return quick_arithmetic_memory(c, op, operation, X87_INT32) ||                                                 \
+               x87_arithmetic_memory(c, op, operation, X87_INT32);                                                     \
     }                                                                                                                  \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        return x87_arithmetic(c, op, operation);                                                                       \
+        return quick_arithmetic(c, op, operation, 0, op->source, false) || x87_arithmetic(c, op, operation);           \
     }                                                                                                                  \
     CUSTOM_BODY(name##_to)                                                                                             \
     {                                                                                                                  \
-        return x87_arithmetic_to(c, op, operation, false);                                                             \
+        return quick_arithmetic(c, op, operation, op->source, 0, false) || x87_arithmetic_to(c, op, operation, false); \
     }                                                                                                                  \
     CUSTOM_BODY(name##P)                                                                                               \
     {                                                                                                                  \
-        return x87_arithmetic_to(c, op, operation, true);                                                              \
+        return quick_arithmetic(c, op, operation, op->source, 0, true) || x87_arithmetic_to(c, op, operation, true);   \
     }
 X(FADD, FIADD, X87_ADD)
 X(FMUL, FIMUL, X87_MUL)
@@ -48,7 +51,7 @@ X(FDIVR, FIDIVR, X87_DIVR)
 #define X(name, format)                                                                                                \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        return x87_load(c, op, format);                                                                                \
+        return quick_load(c, op, format) || x87_load(c, op, format);                                                   \
     }
 X(FLD_m32, X87_SINGLE)
 X(FLD_m64, X87_DOUBLE)
@@ -62,7 +65,7 @@ X(FBLD, X87_BCD)
 #define X(name, format, pops)                                                                                          \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        return x87_store(c, op, format, pops);                                                                         \
+        return quick_store(c, op, format, pops, false) || x87_store(c, op, format, pops);                              \
     }
 X(FST_m32, X87_SINGLE, false)
 X(FST_m64, X87_DOUBLE, false)
@@ -80,7 +83,7 @@ X(FBSTP, X87_BCD, true)
 #define X(name, format)                                                                                                \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        return x87_store_truncated(c, op, format);                                                                     \
+        return quick_store(c, op, format, true, true) || x87_store_truncated(c, op, format);                           \
     }
 X(FISTTP_m16, X87_INT16)
 X(FISTTP_m32, X87_INT32)
@@ -90,7 +93,7 @@ X(FISTTP_m64, X87_INT64)
 #define X(name, format, pops)                                                                                          \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        return x87_compare_memory(c, op, format, pops);                                                                \
+        return quick_compare_memory(c, op, format, pops) || x87_compare_memory(c, op, format, pops);                   \
     }
 X(FCOM_m32, X87_SINGLE, false)
 X(FCOM_m64, X87_DOUBLE, false)
@@ -105,7 +108,8 @@ X(FICOMP_m32, X87_INT32, true)
 #define X(name, ...)                                                                                                   \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        return x87_compare(c, op, (struct x87_comparison){__VA_ARGS__});                                               \
+        const struct x87_comparison how = {__VA_ARGS__};                                                               \
+        return quick_compare(c, op, how.pops, how.to_eflags) || x87_compare(c, op, how);                               \
     }
 X(FCOM, .pops = 0)
 X(FCOMP, .pops = 1)
@@ -139,13 +143,11 @@ X(NU, !flag_pf(c))
     {                                                                                                                  \
         return x87_load_constant(c, op, constant);                                                                     \
     }
-X(FLD1, X87_ONE)
 X(FLDL2T, X87_LOG2_10)
 X(FLDL2E, X87_LOG2_E)
 X(FLDPI, X87_PI)
 X(FLDLG2, X87_LOG10_2)
 X(FLDLN2, X87_LN_2)
-X(FLDZ, X87_ZERO)
 #undef X
 
 /* The rest: instruction and what it calls. */
@@ -154,17 +156,19 @@ X(FLDZ, X87_ZERO)
     {                                                                                                                  \
         return __VA_ARGS__;                                                                                            \
     }
-X(FLD, x87_load_register(c, op))
-X(FST, x87_store_register(c, op, false))
-X(FSTP, x87_store_register(c, op, true))
+X(FLD1, quick_load_constant(c, op, quick_from_integer(1)) || x87_load_constant(c, op, X87_ONE))
+X(FLDZ, quick_load_constant(c, op, quick_from_integer(0)) || x87_load_constant(c, op, X87_ZERO))
+X(FLD, quick_load_register(c, op) || x87_load_register(c, op))
+X(FST, quick_store_register(c, op, false) || x87_store_register(c, op, false))
+X(FSTP, quick_store_register(c, op, true) || x87_store_register(c, op, true))
 X(FSTPNCE, x87_pop_to(c, op))
-X(FXCH, x87_exchange(c, op))
+X(FXCH, quick_exchange(c, op) || x87_exchange(c, op))
 X(FFREE, x87_free(c, op, false))
 X(FFREEP, x87_free(c, op, true))
 X(FINCSTP, x87_rotate(c, op, 1))
 X(FDECSTP, x87_rotate(c, op, -1))
-X(FCHS, x87_change_sign(c, op))
-X(FABS, x87_clear_sign(c, op))
+X(FCHS, quick_set_sign(c, op, 0xFFFF, QUICK_SIGN) || x87_change_sign(c, op))
+X(FABS, quick_set_sign(c, op, 0x7FFF, 0) || x87_clear_sign(c, op))
 X(FTST, x87_test(c, op))
 X(FXAM, x87_examine(c, op))
 X(FSQRT, x87_compute(c, op, X87_SQUARE_ROOT))

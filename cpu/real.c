@@ -414,20 +414,38 @@ struct real real_divide(struct real_context *context, struct real a, struct real
         return real_zero(negative);
     bool less = a.significand < b.significand;
     wide dividend = (wide)a.significand << (less ? 64 : 63);
-    wide rest = dividend % b.significand * 2;
-    wide quotient = dividend / b.significand << 64 | (wide)(rest >= b.significand) << 63;
+    uint64_t quotient = (uint64_t)(dividend / b.significand);
+    wide rest = (dividend - (wide)quotient * b.significand) * 2;
+    wide bits = (wide)quotient << 64 | (wide)(rest >= b.significand) << 63;
     /* A quotient of 65 bits would need a longer dividend, so no rest is exactly half. */
-    return real_normalize(negative, a.exponent - b.exponent - less, quotient, rest);
+    return real_normalize(negative, a.exponent - b.exponent - less, bits, rest);
 }
 
+/* The integral square root of a number whose highest two bits are not both 0. From the root of the upper half of some
+ * bits follows, by one division, that of all, or one more (P. Zimmermann, Karatsuba Square Root, 1999). */
 static uint64_t integer_root(wide square)
 {
-    uint64_t root = 0;
+    enum { FIRST = 8 };
+    wide root = 0, rest = square >> (128 - 2 * FIRST);
 
-    for (uint64_t bit = TOP_BIT; bit; bit >>= 1)
-        if ((wide)(root | bit) * (root | bit) <= square)
+    for (unsigned bit = 1u << (FIRST - 1); bit; bit >>= 1)
+        if ((root | bit) * (root | bit) <= rest)
             root |= bit;
-    return root;
+    rest -= root * root;
+    for (unsigned bits = FIRST; bits < 64; bits *= 2) {
+        const uint64_t part = ((uint64_t)1 << bits) - 1;
+        const wide next = square >> (128 - 4 * bits);
+        const wide dividend = rest << bits | (next >> bits & part);
+        const wide digits = dividend / (2 * root);
+        rest = (dividend - digits * 2 * root) << bits | (next & part);
+        root = (root << bits) + digits;
+        if (rest < digits * digits) {
+            rest += 2 * root - 1;
+            root--;
+        }
+        rest -= digits * digits;
+    }
+    return (uint64_t)root;
 }
 
 struct real real_square_root(struct real_context *context, struct real value)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vector.h"
 
-#include "bodies.h"
 #include "x87.h"
 
 /* Operands. */
@@ -12,15 +11,10 @@ static unsigned step_of(unsigned bytes)
     return bytes < 4 ? bytes : 4;
 }
 
-bool vector_load(struct cpu *c, uint32_t address, void *to, unsigned bytes)
+bool vector_load_slow(struct cpu *c, uint32_t address, void *to, unsigned bytes)
 {
-    const struct tlb_entry *entry = tlb_entry(c, address);
     const unsigned step = step_of(bytes);
 
-    if (likely(entry->read_key == tlb_key(c, address + (bytes - 1)))) {
-        memcpy(to, (const uint8_t *)(entry->offset + address), bytes);
-        return true;
-    }
     for (unsigned done = 0; done < bytes; done += step)
         if (load(c, address + done, step) & LOAD_FAILED)
             return false;
@@ -38,97 +32,16 @@ static bool is_writable(struct cpu *c, uint32_t address, unsigned bytes)
 }
 
 /* Once all of it has been found writable, nothing can fail. */
-bool vector_store(struct cpu *c, uint32_t address, const void *from, unsigned bytes)
+bool vector_store_slow(struct cpu *c, uint32_t address, const void *from, unsigned bytes)
 {
-    const struct tlb_entry *entry = tlb_entry(c, address);
     const unsigned step = step_of(bytes);
 
-    if (likely(entry->write_key == tlb_key(c, address + (bytes - 1)))) {
-        memcpy((uint8_t *)(entry->offset + address), from, bytes);
-        return true;
-    }
     if (!is_writable(c, address, bytes))
         return false;
     for (unsigned done = 0; done < bytes; done += step)
         if (!store(c, address + done, bytes_get((const uint8_t *)from + done, step), step))
             return false;
     return true;
-}
-
-bool vector_is_aligned(struct cpu *c, uint32_t address)
-{
-    return address % 16 == 0 || fault(c, DENALI_EXC_PROTECTION, 0);
-}
-
-union xmm_register vector_get(const struct cpu *c, enum vector_file file, unsigned number)
-{
-    if (file == FILE_XMM)
-        return c->fpu.xmm[number];
-    return (union xmm_register){.u64 = {file == FILE_MMX ? c->fpu.registers[number].significand : c->slots[number]}};
-}
-
-void vector_put(struct cpu *c, enum vector_file file, unsigned number, const union xmm_register *value)
-{
-    if (file == FILE_XMM)
-        c->fpu.xmm[number] = *value;
-    else if (file == FILE_MMX)
-        c->fpu.registers[number] = (struct x87_register){.significand = value->u64[0], .sign_exponent = 0xFFFF};
-    else
-        c->slots[number] = value->u32[0];
-}
-
-bool vector_source(struct cpu *c, const struct op *op, bool memory, enum vector_file file, unsigned bytes,
-                   union xmm_register *s)
-{
-    if (!memory) {
-        *s = vector_get(c, file, op->source);
-        return true;
-    }
-    uint32_t address = address_of(c, op);
-    *s = (union xmm_register){0};
-    return (bytes < 16 || vector_is_aligned(c, address)) && vector_load(c, address, s, bytes);
-}
-
-bool mmx_ready(struct cpu *c)
-{
-    enum { ERROR_SUMMARY = 1 << 7 };
-    return !(c->fpu.status & ERROR_SUMMARY) || fault(c, DENALI_EXC_X87, 0);
-}
-
-void mmx_enter(struct cpu *c)
-{
-    enum { TOP = 7 << 11 };
-    c->fpu.status &= (uint16_t)~TOP;
-    c->fpu.full = 0xFF;
-}
-
-/* Integer instructions. */
-
-bool vector_apply(struct cpu *c, const struct op *op, bool memory, unsigned bits, unsigned bytes, vector_fn *fn)
-{
-    const unsigned immediate = op->immediate & 0xFF;
-    union xmm_register s;
-
-    if (bits == 128) {
-        if (!vector_source(c, op, memory, FILE_XMM, bytes, &s))
-            return false;
-        fn(&c->fpu.xmm[op->destination], &s, 16, immediate);
-        return true;
-    }
-    if (!mmx_ready(c) || !vector_source(c, op, memory, FILE_MMX, bytes, &s))
-        return false;
-    union xmm_register d = vector_get(c, FILE_MMX, op->destination);
-    fn(&d, &s, 8, immediate);
-    mmx_enter(c);
-    vector_put(c, FILE_MMX, op->destination, &d);
-    return true;
-}
-
-bool vector_shift(struct cpu *c, const struct op *op, unsigned bits, vector_fn *fn)
-{
-    struct op with_source = *op;
-    with_source.destination = op->source;
-    return vector_apply(c, &with_source, false, bits, bits / 8, fn);
 }
 
 /* Bytes whose mask has bit 7 set go to EDI, which FS or GS may be added to: that is all of the operand's address. All

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * MMX and SSE: operands, and the operations on them. An operation is a function of pointers to its operands, out of
- * line; a body (op_vector.h) says where the operands come from. MMX registers use the lower half of a union
- * xmm_register, so most operations exist once for both.
+ * MMX and SSE: operands, and the operations on them. An operation is a function of pointers to its operands, those on
+ * integers inline (vector_integer.h); a body (op_vector.h) says where the operands come from. MMX registers use the
+ * lower half of a union xmm_register, so most operations exist once for both.
  *
  * Memory operands of 16 bytes must be aligned, where not stated otherwise: exception 13 (Intel SDM vol. 1, 11.9).
  */
 #pragma once
-#include "access.h"
+#include "bodies.h"
 #include "real.h"
 
 enum vector_file { FILE_GENERAL, FILE_MMX, FILE_XMM };
-
-/* d := f(d, s), vectors of 8 or 16 bytes. */
-typedef void vector_fn(union xmm_register *d, const union xmm_register *s, unsigned bytes, unsigned immediate);
 
 /* MXCSR (SDM vol. 1, 10.2.3), taken apart for one instruction on `count` elements of `bits` each. */
 struct sse {
@@ -36,23 +33,119 @@ enum mxcsr {
 };
 
 /* Operands. False: cpu.stop tells why, nothing has changed. */
-bool vector_load(struct cpu *, uint32_t address, void *to, unsigned bytes);
+bool vector_load_slow(struct cpu *, uint32_t address, void *to, unsigned bytes);
+bool vector_store_slow(struct cpu *, uint32_t address, const void *from, unsigned bytes);
+
+INLINE bool vector_load(struct cpu *c, uint32_t address, void *to, unsigned bytes)
+{
+    const struct tlb_entry *entry = tlb_entry(c, address);
+    if (unlikely(entry->read_key != tlb_key(c, address + (bytes - 1))))
+        return vector_load_slow(c, address, to, bytes);
+    memcpy(to, (const uint8_t *)(entry->offset + address), bytes);
+    return true;
+}
+
 /* All of it or nothing. */
-bool vector_store(struct cpu *, uint32_t address, const void *from, unsigned bytes);
-bool vector_is_aligned(struct cpu *, uint32_t address);
+INLINE bool vector_store(struct cpu *c, uint32_t address, const void *from, unsigned bytes)
+{
+    const struct tlb_entry *entry = tlb_entry(c, address);
+    if (unlikely(entry->write_key != tlb_key(c, address + (bytes - 1))))
+        return vector_store_slow(c, address, from, bytes);
+    memcpy((uint8_t *)(entry->offset + address), from, bytes);
+    return true;
+}
+
+INLINE bool vector_is_aligned(struct cpu *c, uint32_t address)
+{
+    return likely(address % 16 == 0) || fault(c, DENALI_EXC_PROTECTION, 0);
+}
+
+INLINE union xmm_register vector_get(const struct cpu *c, enum vector_file file, unsigned number)
+{
+    if (file == FILE_XMM)
+        return c->fpu.xmm[number];
+    return (union xmm_register){.u64 = {file == FILE_MMX ? c->fpu.registers[number].significand : c->slots[number]}};
+}
+
+INLINE void vector_put(struct cpu *c, enum vector_file file, unsigned number, const union xmm_register *value)
+{
+    if (file == FILE_XMM)
+        c->fpu.xmm[number] = *value;
+    else if (file == FILE_MMX)
+        c->fpu.registers[number] = (struct x87_register){.significand = value->u64[0], .sign_exponent = 0xFFFF};
+    else
+        c->slots[number] = value->u32[0];
+}
+
+/* Both halves in one piece, so that they can be read back as one. */
+INLINE void vector_set(union xmm_register *to, uint64_t low, uint64_t high)
+{
+    typedef uint64_t halves __attribute__((vector_size(16)));
+    const halves value = {low, high};
+    memcpy(to, &value, sizeof(value));
+}
+
 /* The r/m operand; of memory only `bytes`, the rest zero. */
-bool vector_source(struct cpu *, const struct op *, bool memory, enum vector_file, unsigned bytes,
-                   union xmm_register *s);
+INLINE bool vector_source(struct cpu *c, const struct op *op, bool memory, enum vector_file file, unsigned bytes,
+                          union xmm_register *s)
+{
+    if (!memory) {
+        *s = vector_get(c, file, op->source);
+        return true;
+    }
+    uint32_t address = address_of(c, op);
+    uint64_t low = 0;
+    if (bytes == 16)
+        return vector_is_aligned(c, address) && vector_load(c, address, s, 16);
+    if (!vector_load(c, address, &low, bytes % 16)) /* compilers that do not optimise see 16 come here */
+        return false;
+    vector_set(s, low, 0);
+    return true;
+}
+
+/* Where an operand lies, to read and to write; NULL: it must be asked for. */
+INLINE const void *vector_readable(struct cpu *c, uint32_t address, unsigned bytes)
+{
+    const struct tlb_entry *entry = tlb_entry(c, address);
+    if (unlikely(entry->read_key != tlb_key(c, address + (bytes - 1))))
+        return NULL;
+    return (const void *)(entry->offset + address);
+}
+
+INLINE void *vector_writable(struct cpu *c, uint32_t address, unsigned bytes)
+{
+    const struct tlb_entry *entry = tlb_entry(c, address);
+    if (unlikely(entry->write_key != tlb_key(c, address + (bytes - 1))))
+        return NULL;
+    return (void *)(entry->offset + address);
+}
+
+/* The same for the r/m operand. */
+INLINE const void *vector_in_place(struct cpu *c, const struct op *op, bool memory, enum vector_file file,
+                                   unsigned bytes)
+{
+    if (!memory)
+        return file == FILE_XMM ? (const void *)&c->fpu.xmm[op->source] : (const void *)&c->slots[op->source];
+    uint32_t address = address_of(c, op);
+    return bytes == 16 && unlikely(address % 16) ? NULL : vector_readable(c, address, bytes);
+}
+
 /* Before an MMX instruction: exception 16 if an x87 exception is pending (SDM vol. 1, 9.6.3). */
-bool mmx_ready(struct cpu *);
+INLINE bool mmx_ready(struct cpu *c)
+{
+    enum { ERROR_SUMMARY = 1 << 7 };
+    return likely(!(c->fpu.status & ERROR_SUMMARY)) || fault(c, DENALI_EXC_X87, 0);
+}
+
 /* MMX instructions make all registers valid and the top of stack 0 (SDM vol. 1, 9.5.1). */
-void mmx_enter(struct cpu *);
-union xmm_register vector_get(const struct cpu *, enum vector_file, unsigned number);
-void vector_put(struct cpu *, enum vector_file, unsigned number, const union xmm_register *);
+INLINE void mmx_enter(struct cpu *c)
+{
+    enum { TOP = 7 << 11 };
+    c->fpu.status &= (uint16_t)~TOP;
+    c->fpu.full = 0xFF;
+}
 
 /* Instructions. False as above. `bits`: 64 for MMX, 128 for XMM registers; `bytes`: of a memory operand. */
-bool vector_apply(struct cpu *, const struct op *, bool memory, unsigned bits, unsigned bytes, vector_fn *);
-bool vector_shift(struct cpu *, const struct op *, unsigned bits, vector_fn *); /* r/m := f(r/m, immediate) */
 bool sse_apply(struct cpu *, const struct op *, bool memory, sse_fn *fn, unsigned bits, unsigned count);
 bool sse_convert(struct cpu *, const struct op *, bool memory, sse_fn *fn, enum vector_file from, enum vector_file to,
                  unsigned bytes);
@@ -126,9 +219,10 @@ uint32_t crc32c(uint32_t crc, uint32_t value, unsigned bits);
 #define VECTOR_BLENDS(X) X(PBLENDVB, u8, s8) X(BLENDVPS, u32, s32) X(BLENDVPD, u64, s64)
 
 /* Packed and scalar, single and double; some only PS and SS, or PS and PD. */
-#define SSE_OPERATIONS(X) X(ADD) X(SUB) X(MUL) X(DIV) X(SQRT) X(MIN) X(MAX) X(CMP) X(ROUND)
-#define SSE_ESTIMATES(X)  X(RCP) X(RSQRT)
-#define SSE_PACKED(X)     X(HADD) X(HSUB) X(ADDSUB) X(DP)
+#define SSE_HOST_OPERATIONS(X)  X(ADD) X(SUB) X(MUL) X(DIV) X(SQRT) X(MIN) X(MAX) X(CMP)
+#define SSE_OTHER_OPERATIONS(X) X(ROUND)
+#define SSE_ESTIMATES(X)        X(RCP) X(RSQRT)
+#define SSE_PACKED(X)           X(HADD) X(HSUB) X(ADDSUB) X(DP)
 
 /* Bytes of a memory operand. The files: from XMM to XMM, and so on. */
 #define SSE_FORMATS(X)      X(CVTPS2PD, 8) X(CVTPD2PS, 16) X(CVTSS2SD, 4) X(CVTSD2SS, 8) X(CVTDQ2PS, 16) X(CVTDQ2PD, 8)
@@ -138,22 +232,9 @@ uint32_t crc32c(uint32_t crc, uint32_t value, unsigned bits);
 #define SSE_FROM_MMX(X)     X(CVTPI2PS, 8) X(CVTPI2PD, 8)
 #define SSE_TO_MMX(X)       X(CVTPS2PI, 8) X(CVTTPS2PI, 8) X(CVTPD2PI, 16) X(CVTTPD2PI, 16)
 
-#define X(name, ...) vector_fn vector_##name;
-VECTOR_OPERATIONS(X)
-VECTOR_UNPACK_LOW(X)
-VECTOR_SHIFTS(X)
-VECTOR_DUPLICATE(X)
-VECTOR_SIGNED(X)
-VECTOR_ZEROED(X)
-#undef X
-
-#define X(name) vector_fn vector_##name##_I;
-VECTOR_SHIFTS(X)
-VECTOR_BYTE_SHIFTS(X)
-#undef X
-
 #define X(name, ...) sse_fn sse_##name;
-SSE_OPERATIONS(X)
+SSE_HOST_OPERATIONS(X)
+SSE_OTHER_OPERATIONS(X)
 SSE_ESTIMATES(X)
 SSE_PACKED(X)
 SSE_FORMATS(X)

@@ -4,6 +4,7 @@
  */
 #include "transcendental.h"
 #include "x87_core.h"
+#include "x87_quick.h"
 
 /* Arithmetic. */
 
@@ -37,6 +38,25 @@ static bool calculate(struct fpu_state *f, enum x87_operation operation, struct 
         x87_round_result(&context, value, a.denormal || b.denormal, result);
     }
     return x87_conclude(f, &context);
+}
+
+bool x87_operate_on_zero(const struct fpu_state *f, enum x87_operation operation, struct x87_register a,
+                         struct x87_register b, struct x87_register *result)
+{
+    const bool zero_a = quick_zero(a), zero_b = quick_zero(b);
+
+    if ((!zero_a && !quick_normal(a)) || (!zero_b && !quick_normal(b)))
+        return false;
+    if (operation == X87_MUL || (operation == X87_DIV && !zero_b) || (operation == X87_DIVR && !zero_a)) {
+        *result = (struct x87_register){.sign_exponent = (a.sign_exponent ^ b.sign_exponent) & SIGN};
+        return true;
+    }
+    if (operation == X87_DIV || operation == X87_DIVR || (zero_a && zero_b) || context_of(f).precision < 64)
+        return false;
+    *result = zero_a ? b : a;
+    if (operation == (zero_a ? X87_SUB : X87_SUBR))
+        result->sign_exponent ^= SIGN;
+    return true;
 }
 
 static void arithmetic(struct fpu_state *f, enum x87_operation operation, unsigned to, unsigned from, bool pops)

@@ -18,8 +18,10 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#define truncate cpu_truncate /* unistd.h has another one */
 #include "../../cpu/cpu.h"
 #include "../../cpu/decode.h"
+#include "../../cpu/host_float.h"
 #include "../../cpu/table.h"
 #include "../oracle/flat_memory.h"
 
@@ -566,6 +568,98 @@ Test(cpu_vector, every_row_does_as_silicon)
     ours_drop(&ours);
     fprintf(stderr, "%lu forms of vector rows, %lu cases each, %lu differ\n", forms, cases, differ);
     cr_assert_eq(differ, 0);
+}
+
+/* cpu/host_float.h: where it answers, the integers say the same and raise nothing that was not raised. */
+
+typedef bool host_fn(uint32_t mxcsr, union xmm_register *d, const union xmm_register *s, unsigned width, unsigned count,
+                     unsigned immediate);
+
+#define OPERATION(name)                                                                                                \
+    static bool host_##name##_here(uint32_t mxcsr, union xmm_register *d, const union xmm_register *s, unsigned width, \
+                                   unsigned count, unsigned immediate)                                                 \
+    {                                                                                                                  \
+        return width == 32  ? count == 4 ? host_##name(mxcsr, d, s, 32, 4, immediate)                                  \
+                                         : host_##name(mxcsr, d, s, 32, 1, immediate)                                  \
+                : count == 2 ? host_##name(mxcsr, d, s, 64, 2, immediate)                                              \
+                            : host_##name(mxcsr, d, s, 64, 1, immediate);                                              \
+    }
+SSE_HOST_OPERATIONS(OPERATION)
+#define CONVERSION(name, bytes)                                                                                        \
+    static bool host_##name##_here(uint32_t mxcsr, union xmm_register *d, const union xmm_register *s, unsigned width, \
+                                   unsigned count, unsigned immediate)                                                 \
+    {                                                                                                                  \
+        (void)width, (void)count, (void)immediate;                                                                     \
+        return host_##name(mxcsr, d, s);                                                                               \
+    }
+SSE_FORMATS(CONVERSION)
+SSE_ROUNDINGS(CONVERSION)
+SSE_FROM_GENERAL(CONVERSION)
+SSE_TO_GENERAL(CONVERSION)
+
+static const struct host_subject {
+    const char *name;
+    host_fn *host;
+    sse_fn *integers;
+} host_subjects[] = {
+#define X(name, ...) {#name, host_##name##_here, sse_##name},
+    SSE_HOST_OPERATIONS(X) SSE_FORMATS(X) SSE_ROUNDINGS(X) SSE_FROM_GENERAL(X) SSE_TO_GENERAL(X)
+#undef X
+};
+
+static struct sse sse_of(uint32_t mxcsr, unsigned width, unsigned count, unsigned immediate)
+{
+    return (struct sse){
+        .real = {.rounding = mxcsr >> MXCSR_ROUNDING_SHIFT & 3,
+                 .unmasked = ~(mxcsr >> MXCSR_MASKS_SHIFT) & MXCSR_FLAGS,
+                 .flush_to_zero = mxcsr & MXCSR_FTZ},
+        .denormals_are_zero = mxcsr & MXCSR_DAZ,
+        .bits = (uint8_t)width,
+        .count = (uint8_t)count,
+        .immediate = (uint8_t)immediate,
+    };
+}
+
+/* True: it answered. */
+static bool host_agrees(const struct host_subject *subject, unsigned width, unsigned count)
+{
+    uint32_t mxcsr = random_mxcsr() | (random_below(4) ? REAL_PRECISION : 0);
+    unsigned immediate = random_below(8);
+    union xmm_register d, s, host, integers;
+
+    if (random_below(2))
+        mxcsr &= ~(3u << MXCSR_ROUNDING_SHIFT);
+    fill(&d, width == 32 ? 1 : 2);
+    fill(&s, width == 32 ? 1 : 2);
+    if (random_below(16) == 0)
+        fill(&s, random_below(6));
+    host = integers = d;
+    if (!subject->host(mxcsr, &host, &s, width, count, immediate)) {
+        cr_assert_eq(memcmp(&host, &d, sizeof(d)), 0, "%s: changed what it could not do", subject->name);
+        return false;
+    }
+    struct sse f = sse_of(mxcsr, width, count, immediate);
+    subject->integers(&f, &integers, &s);
+    cr_assert(sse_settle(&f) && !(f.settled & ~mxcsr) && memcmp(&host, &integers, sizeof(host)) == 0,
+              "%s of %ux%u, MXCSR %04x: %016lx %016lx, %016lx %016lx: host %016lx %016lx, integers %016lx %016lx flags "
+              "%02x",
+              subject->name, width, count, mxcsr, d.u64[1], d.u64[0], s.u64[1], s.u64[0], host.u64[1], host.u64[0],
+              integers.u64[1], integers.u64[0], f.settled);
+    return true;
+}
+
+Test(cpu_vector, host_arithmetic_is_that_of_integers)
+{
+    static const uint8_t forms[4][2] = {{32, 4}, {32, 1}, {64, 2}, {64, 1}};
+    const unsigned long cases = parameter("VECTOR_CASES", DEFAULT_CASES) * 100;
+
+    sequence = parameter("VECTOR_SEED", 1);
+    for (size_t n = 0; n < sizeof(host_subjects) / sizeof(host_subjects[0]); n++) {
+        unsigned long answered = 0;
+        for (unsigned long i = 0; i < cases; i++)
+            answered += host_agrees(&host_subjects[n], forms[i & 3][0], forms[i & 3][1]);
+        cr_assert_gt(answered, cases / 50, "%s: %lu answers", host_subjects[n].name, answered);
+    }
 }
 
 /* RCP and RSQRT: the exact value rounded to 12 bits, denormals being zeroes before and after. */

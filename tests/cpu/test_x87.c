@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define truncate cpu_truncate /* unistd.h has another one */
 #include "../../cpu/table.h"
-#include "../../cpu/x87.h"
+#include "../../cpu/x87_quick.h"
 #include "../oracle/flat_memory.h"
 #include "host_x87.h"
 
@@ -561,4 +562,109 @@ Test(cpu_x87, every_digit_with_memory_has_a_row)
     for (unsigned opcode = 0xD8; opcode <= 0xDF; opcode++)
         for (unsigned digit = 0; digit < 8; digit++)
             cr_assert(encoding_is_listed(encoding_find(MAP_1, (uint8_t)opcode, digit)), "%02x /%u", opcode, digit);
+}
+
+/* cpu/x87_quick.h: where it answers, cpu/real.h says the same and raises nothing else. */
+
+static struct real_context context_for(const struct fpu_state *f, bool full)
+{
+    static const uint8_t precisions[] = {24, 64, 53, 64};
+    return (struct real_context){
+        .rounding = f->control >> X87_ROUNDING_SHIFT & 3,
+        .precision = full ? 64 : precisions[f->control >> X87_PRECISION_SHIFT & 3],
+        .unmasked = ~f->control & X87_EXCEPTIONS,
+    };
+}
+
+static bool raised_alike(const struct real_context *context, unsigned raised)
+{
+    return (context->raised | (context->rounded_up ? X87_C1 : 0u)) == raised && !(context->raised & context->unmasked);
+}
+
+static struct real operate(struct real_context *context, enum x87_operation operation, struct real a, struct real b)
+{
+    if (operation == X87_SUBR || operation == X87_DIVR) {
+        struct real swapped = a;
+        a = b, b = swapped;
+    }
+    if (operation == X87_MUL)
+        return real_multiply(context, a, b);
+    if (operation == X87_DIV || operation == X87_DIVR)
+        return real_divide(context, a, b);
+    return real_add(context, a, operation == X87_ADD ? b : real_negate(b));
+}
+
+static bool quick_arithmetic_agrees(const struct quick *q, enum x87_operation operation, struct x87_register a,
+                                    struct x87_register b)
+{
+    struct real_context context = context_for(q->f, false);
+    struct x87_register result;
+    unsigned raised;
+
+    if (!quick_operate(q, operation, a, b, &result, &raised))
+        return false;
+    struct real exact = operate(&context, operation, real_from_extended(a), real_from_extended(b));
+    struct x87_register want = real_to_extended(&context, exact);
+    cr_assert(registers_near(&result, &want, 0) && raised_alike(&context, raised),
+              "operation %d, control %04x: %04x %016" PRIx64 ", %04x %016" PRIx64, operation, q->f->control,
+              a.sign_exponent, a.significand, b.sign_exponent, b.significand);
+    return true;
+}
+
+static bool quick_store_agrees(const struct quick *q, enum x87_format format, struct x87_register value)
+{
+    struct real_context context = context_for(q->f, true);
+    uint64_t bits, want;
+    unsigned raised, width = 8 * quick_bytes(format);
+
+    if (!quick_convert(q, value, format, context.rounding, &bits, &raised))
+        return false;
+    struct real exact = real_from_extended(value);
+    if (format == X87_SINGLE)
+        want = real_to_single(&context, exact);
+    else if (format == X87_DOUBLE)
+        want = real_to_double(&context, exact);
+    else
+        want = (uint64_t)real_to_integer(&context, exact, width);
+    cr_assert((bits ^ want) << (64 - width) == 0 && raised_alike(&context, raised),
+              "format %d, control %04x: %04x %016" PRIx64, format, q->f->control, value.sign_exponent,
+              value.significand);
+    return true;
+}
+
+static bool quick_load_agrees(struct random *r)
+{
+    struct real_context context = {.precision = 64};
+    const bool wide = below(r, 2);
+    const uint64_t bits = wide ? random_double(r) : random_single(r);
+    struct x87_register value;
+
+    if (!quick_from_encoding(bits, wide ? 52 : 23, wide ? 0x7FF : 0xFF, &value))
+        return false;
+    struct real exact = wide ? real_from_double(bits) : real_from_single((uint32_t)bits);
+    struct x87_register want = real_to_extended(&context, exact);
+    cr_assert(registers_near(&value, &want, 0) && !exact.denormal && !context.raised, "%016" PRIx64, bits);
+    return true;
+}
+
+Test(cpu_x87, quick_results_are_those_of_real)
+{
+    static const enum x87_format formats[] = {X87_SINGLE, X87_DOUBLE, X87_INT16, X87_INT32, X87_INT64};
+    const unsigned long cases = parameter("DENALI_X87_CASES", CASES) * 100;
+    struct random random = {.state = parameter("DENALI_X87_SEED", 1)};
+    unsigned long arithmetic = 0, stores = 0, loads = 0;
+
+    for (unsigned long i = 0; i < cases; i++) {
+        struct fpu_state f = {.control = (uint16_t)(X87_CONTROL_ONES | (below(&random, 4) ? 0x3F : below(&random, 64)) |
+                                                    below(&random, 4) << X87_PRECISION_SHIFT |
+                                                    below(&random, 4) << X87_ROUNDING_SHIFT)};
+        const struct quick q = {.f = &f};
+        struct x87_register a = random_register(&random);
+        struct x87_register b = below(&random, 3) ? random_register(&random) : random_neighbour(&random, a);
+        arithmetic += quick_arithmetic_agrees(&q, (enum x87_operation)below(&random, 6), a, b);
+        stores += quick_store_agrees(&q, formats[below(&random, 5)], a);
+        loads += quick_load_agrees(&random);
+    }
+    cr_assert(arithmetic > cases / 8 && stores > cases / 8 && loads > cases / 8, "%lu, %lu, %lu answers", arithmetic,
+              stores, loads);
 }

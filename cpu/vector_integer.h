@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Integer vector operations, each for as many elements as its vectors have (Intel SDM vol. 2, by name).
+ * Integer vector operations, each for as many elements as its vectors have (Intel SDM vol. 2, by name): d := f(d, s),
+ * vectors of 8 or 16 bytes.
  */
+#pragma once
 #include "vector.h"
 
+typedef void vector_fn(union xmm_register *d, const union xmm_register *s, unsigned bytes, unsigned immediate);
+
 #define VECTOR(name)                                                                                                   \
-    void vector_##name(union xmm_register *d, const union xmm_register *s __attribute__((unused)),                     \
-                       unsigned bytes __attribute__((unused)), unsigned immediate __attribute__((unused)))
+    INLINE void vector_##name(union xmm_register *d, const union xmm_register *s __attribute__((unused)),              \
+                              unsigned bytes __attribute__((unused)), unsigned immediate __attribute__((unused)))
 #define COUNT(type) (bytes / sizeof(d->type[0]))
 
 /* Element by element: a of d, b of s. */
@@ -20,12 +24,12 @@
         }                                                                                                              \
     }
 
-static int32_t clamp(int32_t value, int32_t low, int32_t high)
+INLINE int32_t clamp(int32_t value, int32_t low, int32_t high)
 {
     return value < low ? low : value > high ? high : value;
 }
 
-static uint32_t product(uint32_t a, uint32_t b)
+INLINE uint32_t product(uint32_t a, uint32_t b)
 {
     return a * b;
 }
@@ -90,13 +94,13 @@ EACH(PMADDWD, u32, (uint32_t)((int16_t)a *(int16_t)b) + (uint32_t)((int16_t)(a >
 EACH(PMADDUBSW, s16, clamp((uint8_t)a *(int8_t)b + (uint8_t)(a >> 8) * (int8_t)(b >> 8), INT16_MIN, INT16_MAX))
 
 /* Shifts of each element, `count` at most its width. */
-static unsigned shift_count(uint64_t count, unsigned width)
+INLINE unsigned shift_count(uint64_t count, unsigned width)
 {
     return count < width ? (unsigned)count : width;
 }
 
 #define SHIFT(name, type, width, ...)                                                                                  \
-    static void shift_##name(union xmm_register *d, unsigned bytes, unsigned count)                                    \
+    INLINE void shift_##name(union xmm_register *d, unsigned bytes, unsigned count)                                    \
     {                                                                                                                  \
         for (unsigned i = 0; i < COUNT(type); i++) {                                                                   \
             __auto_type a = d->type[i];                                                                                \
@@ -122,11 +126,11 @@ SHIFT(PSRAW, s16, 16, a >> count)
 SHIFT(PSRAD, s32, 32, (int64_t)a >> count)
 
 /* Byte i of the result is byte i + distance of d, where there is one. */
-static void bytes_move(union xmm_register *d, int distance)
+INLINE void bytes_move(union xmm_register *d, int distance)
 {
-    const union xmm_register old = *d;
-    for (int i = 0; i < 16; i++)
-        d->u8[i] = i + distance >= 0 && i + distance < 16 ? old.u8[i + distance] : 0;
+    uint8_t bytes[3 * 16] = {0};
+    memcpy(bytes + 16, d, 16);
+    memcpy(d, bytes + 16 + clamp(distance, -16, 16), 16);
 }
 
 VECTOR(PSLLDQ_I)
@@ -141,11 +145,10 @@ VECTOR(PSRLDQ_I)
 
 VECTOR(PALIGNR)
 {
-    const union xmm_register high = *d;
-    for (unsigned i = 0; i < bytes; i++) {
-        unsigned from = i + immediate;
-        d->u8[i] = from < bytes ? s->u8[from] : from < 2 * bytes ? high.u8[from - bytes] : 0;
-    }
+    uint8_t both[3 * 16] = {0};
+    memcpy(both, s, bytes);
+    memcpy(both + bytes, d, bytes);
+    memcpy(d, both + (immediate < 2 * bytes ? immediate : 2 * bytes), bytes);
 }
 
 /* Interleaves a half of d with that of s: 0 the lower, 1 the upper. */
@@ -214,7 +217,7 @@ HORIZONTAL(PHSUBW, u16, a - b)
 HORIZONTAL(PHSUBD, u32, a - b)
 HORIZONTAL(PHSUBSW, s16, clamp(a - b, INT16_MIN, INT16_MAX))
 
-static uint32_t differences(const uint8_t *a, const uint8_t *b, unsigned count)
+INLINE uint32_t differences(const uint8_t *a, const uint8_t *b, unsigned count)
 {
     uint32_t sum = 0;
     for (unsigned i = 0; i < count; i++)
@@ -260,10 +263,15 @@ VECTOR(PSHUFW)
         d->u16[i] = s->u16[FIELD(i, 2)];
 }
 
+/* Two elements of 32 bits. */
+INLINE uint64_t pair(uint32_t low, uint32_t high)
+{
+    return low | (uint64_t)high << 32;
+}
+
 VECTOR(PSHUFD)
 {
-    for (unsigned i = 0; i < 4; i++)
-        d->u32[i] = s->u32[FIELD(i, 2)];
+    vector_set(d, pair(s->u32[FIELD(0, 2)], s->u32[FIELD(1, 2)]), pair(s->u32[FIELD(2, 2)], s->u32[FIELD(3, 2)]));
 }
 
 VECTOR(PSHUFLW)
@@ -282,15 +290,12 @@ VECTOR(PSHUFHW)
 
 VECTOR(SHUFPS)
 {
-    const union xmm_register old = *d;
-    for (unsigned i = 0; i < 4; i++)
-        d->u32[i] = (i < 2 ? &old : s)->u32[FIELD(i, 2)];
+    vector_set(d, pair(d->u32[FIELD(0, 2)], d->u32[FIELD(1, 2)]), pair(s->u32[FIELD(2, 2)], s->u32[FIELD(3, 2)]));
 }
 
 VECTOR(SHUFPD)
 {
-    d->u64[0] = d->u64[FIELD(0, 1)];
-    d->u64[1] = s->u64[FIELD(1, 1)];
+    vector_set(d, d->u64[FIELD(0, 1)], s->u64[FIELD(1, 1)]);
 }
 
 /* Those elements of s whose bit is set. */
