@@ -34,7 +34,7 @@ GROUPS = {
     "float": ["nbody", "fft", "mandel"],
     "target": INTEGER + LARGER,
 }
-CALLGRIND_INSTRUCTIONS = 1e6
+CALLGRIND_INSTRUCTIONS = 2e6
 
 
 class Kernel:

@@ -15,7 +15,7 @@ single machine, which is the end of a quantum without a switch; with 2; and with
 in the host's caches. It includes all that follows from a quantum's end: leaving a block in the middle and coming back.
 
 Times are processor time, on one core, and each is the difference of a short run and a long one, so that the start, the
-first turns of every machine, and the end drop out. Runs are interleaved, and the shortest time of all rounds counts:
+first turns of every machine, and the end drop out; in part one every machine has got its memory in one piece by then. Runs are interleaved, and the shortest time of all rounds counts:
 what else goes on in the host can only add to it. "Noise" says how much it did: by how much the median run took longer
 than the shortest, in the worst case of the row. The machines get different numbers of repeats, with which some kernels
 begin differently; if all took the same branches in turn, the host's branch prediction would know them beforehand.
@@ -33,6 +33,7 @@ SPLIT_KERNELS = ["fib", "sieve", "dhry", "large"]
 SWITCH_GUESTS = ["spin", "fib"]
 SWITCH_MACHINES = [1, 2, 1000, 10000]
 LONG, SHORT = 1_000_000, 10_000  # instructions of a quantum: 1 ms and 10 us at 1,000 MHz
+WARM = 1_200_000  # instructions of each machine before time counts: its memory is in one piece by then
 WARM_TURNS = 30  # of each machine, before a cost of switching is measured
 
 
@@ -85,7 +86,7 @@ def run_rounds(what, cases, warm, instructions, rounds):
 
 def measure_split(name, emulator, image, instructions, rounds):
     """One row of the first table."""
-    warm = 2 * MANY * SHORT
+    warm = MANY * WARM
     cases = {
         "one": Case(emulator, image, 1, LONG),
         "many_1ms": Case(emulator, image, MANY, LONG),

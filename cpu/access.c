@@ -5,7 +5,11 @@
 
 void access_use_memory(struct cpu *c, struct memory *memory)
 {
+    bool flat = memory->flat && !c->translating;
+
     c->memory = memory;
+    c->flat = memory->flat;
+    c->flat_end = flat ? memory->size - FLAT_MARGIN : 0;
     c->tag = c->translating ? mmu_tag(c) : (memory->tag + 1) << TAG_SHIFT;
 }
 

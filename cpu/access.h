@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Guest memory, as operations reach it. The fast path of a load or store is one TLB compare and one addition; a page
- * crossing, a page seen for the first time, a page with decoded code in it, the virtual register page on a store, and
- * faults take the slow path in access.c. With the MMU on, a guest's address is translated there and nowhere else.
+ * Guest memory, as operations reach it. The fast path of a load or store is one TLB compare and one addition, or of a
+ * load from a memory that lies in one piece, one compare with its end. A page crossing, a page seen for the first time,
+ * a page with decoded code in it, the virtual register page on a store, and faults take the slow path in access.c. With
+ * the MMU on, a guest's address is translated there and nowhere else.
  *
  * On failure an access sets cpu.stop (and cpu.exception); the operation then returns op_stop(). Nothing has been
  * written, and nothing else may have been changed by the operation before.
@@ -47,9 +48,14 @@ INLINE uint64_t tlb_key(const struct cpu *c, uint32_t address)
     return c->tag + (address >> PAGE_SHIFT);
 }
 
+#define TLB_ENTRY_SHIFT 5
+_Static_assert(sizeof(struct tlb_entry) == 1 << TLB_ENTRY_SHIFT, "an entry is found by shifting");
+
 INLINE struct tlb_entry *tlb_entry(struct cpu *c, uint32_t address)
 {
-    return &c->tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
+    /* &c->tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES], in one shift */
+    uint32_t offset = address >> (PAGE_SHIFT - TLB_ENTRY_SHIFT) & (TLB_ENTRIES - 1) << TLB_ENTRY_SHIFT;
+    return (struct tlb_entry *)(void *)((char *)c->tlb + offset);
 }
 
 INLINE uint32_t bytes_get(const uint8_t *from, unsigned bytes)
@@ -63,6 +69,10 @@ INLINE void bytes_put(uint8_t *to, uint32_t value, unsigned bytes)
 {
     memcpy(to, &value, bytes);
 }
+
+/* No access is longer. */
+#define FLAT_MARGIN 16
+_Static_assert(FLAT_MARGIN < PAGE_SIZE, "every memory has a page");
 
 /* Loads and stores look the first byte's page up and compare the last byte's key: equal only within one page. */
 INLINE uint64_t load(struct cpu *c, uint32_t address, unsigned bytes)
@@ -81,6 +91,27 @@ INLINE bool store(struct cpu *c, uint32_t address, uint32_t value, unsigned byte
         return true;
     }
     return store_slow(c, address, value, bytes);
+}
+
+/* The fast path alone: false means that somebody else has to do it. */
+INLINE bool load_fast(struct cpu *c, uint32_t address, unsigned bytes, uint32_t *value)
+{
+    if (likely(address < c->flat_end)) {
+        *value = bytes_get(c->flat + address, bytes);
+        return true;
+    }
+    const struct tlb_entry *entry = tlb_entry(c, address);
+    if (unlikely(entry->read_key != tlb_key(c, address + (bytes - 1))))
+        return false;
+    *value = bytes_get((const uint8_t *)(entry->offset + address), bytes);
+    return true;
+}
+
+INLINE bool modify_fast(struct cpu *c, uint32_t address, unsigned bytes, uint8_t **operand)
+{
+    const struct tlb_entry *entry = tlb_entry(c, address);
+    *operand = (uint8_t *)(entry->offset + address);
+    return likely(entry->write_key == tlb_key(c, address + (bytes - 1)));
 }
 
 /* For read-modify-write: where the operand is, writable, or NULL. After writing it call modify_end(). */

@@ -2,6 +2,7 @@
 #include "block.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "access.h"
 
@@ -16,17 +17,9 @@ bool code_covers(const struct code *code, uint32_t offset, uint32_t length)
     return length > 0 && (code->granules & granule_mask(offset, length));
 }
 
-static size_t block_size(size_t ops)
+static size_t block_size(size_t ops, size_t instructions)
 {
-    return sizeof(struct block) + ops * sizeof(struct op);
-}
-
-static size_t block_ops(const struct block *block)
-{
-    size_t count = 1;
-    while (block->ops[count - 1].run != op_end)
-        count++;
-    return count;
+    return sizeof(struct block) + ops * sizeof(struct op) + (instructions + 1) * sizeof(struct part);
 }
 
 void code_drop(struct page *page)
@@ -36,10 +29,11 @@ void code_drop(struct page *page)
         return;
     struct cpu *c = code->cpu;
     page->code = NULL;
+    landings_forget(c);
     for (size_t i = 0; i < CODE_BUCKETS; i++) {
         for (struct block *block = code->buckets[i], *next; block; block = next) {
             next = block->chained;
-            c->counters.blocks_bytes -= block_size(block_ops(block));
+            c->counters.blocks_bytes -= block_size(block->op_count, block->instructions);
             free(block);
         }
     }
@@ -80,13 +74,94 @@ static struct code *code_new(struct cpu *c, struct page *page)
     return code;
 }
 
-/* The operations of a block under construction. */
+/* A block under construction: its instructions, then its operations. */
 struct builder {
+    struct insn insns[BLOCK_INSTRUCTIONS];
+    struct part parts[BLOCK_INSTRUCTIONS + 1];
+    bool unseen[BLOCK_INSTRUCTIONS]; /* nobody looks at the flags that the instruction leaves */
+    unsigned instructions;
     struct op ops[BLOCK_OPS];
-    size_t count;
-    uint16_t instructions, length;
-    bool ended; /* by an instruction after which nothing follows */
+    unsigned count;
 };
+
+/* Jcc with a 32-bit target; not LOOP and JCXZ. */
+static bool is_conditional(const struct insn *insn)
+{
+    const struct encoding *row = insn->encoding;
+    return row->shape == SHAPE_BRANCH && row->flags == FLAGS_READS_ALL && insn->width == 32 &&
+           (row->map == MAP_0F || row->first < 0x80) && !insn->illegal;
+}
+
+/* JMP, if it stays within the bytes of the page: the block goes on at its target. */
+static bool is_followed(const struct insn *insn, int64_t target, size_t size)
+{
+    return !insn->illegal && insn->width == 32 && insn->encoding->shape == SHAPE_BRANCH &&
+           insn->encoding->flags == FLAGS_NONE && (insn->encoding->first & 0xFD) == 0xE9 && target >= 0 &&
+           (size_t)target < size;
+}
+
+/* Nothing follows it in a block. Jumps forward are taken less often than not; those backward close loops. */
+static bool ends_block(const struct insn *insn)
+{
+    if (is_conditional(insn))
+        return (int32_t)insn->displacement < 0;
+    return insn->illegal || (insn->encoding->attributes & ENDS_BLOCK) || insn->repeat != REPEAT_NONE;
+}
+
+/* From `offset` in these bytes, as many instructions as lie wholly in them and belong to one block. */
+static void build_decode(struct builder *b, const uint8_t *bytes, size_t size, size_t offset, unsigned limit)
+{
+    int32_t at = 0;
+
+    b->instructions = b->count = 0;
+    for (bool ended = false; !ended && b->instructions < limit; b->instructions++) {
+        struct insn *insn = &b->insns[b->instructions];
+        size_t position = offset + (size_t)at;
+        if (position >= size || decode(bytes + position, size - position, insn) != DECODE_OK)
+            break;
+        b->parts[b->instructions] = (struct part){.start = (int16_t)at, .handlers = insn->illegal ? NULL : insn->run};
+        at += insn->length;
+        if (is_followed(insn, (int64_t)position + insn->length + (int32_t)insn->displacement, size))
+            at += (int32_t)insn->displacement;
+        else
+            ended = ends_block(insn);
+    }
+    b->parts[b->instructions] = (struct part){.start = (int16_t)at};
+}
+
+/* The flags before this instruction may be seen: by an exception, or by code that is not known here. */
+static bool shows_flags(const struct insn *insn)
+{
+    const struct encoding *row = insn->encoding;
+    bool harmless = row->shape <= SHAPE_COMPARE;
+
+    if (row->form == FORM_Gv_address) /* LEA: it is not accessed */
+        return false;
+    return insn->illegal || !harmless || insn->memory || (row->attributes & USES_STACK);
+}
+
+/* The status flags that are what the instruction makes them, whatever they were before. */
+static uint16_t flags_made(const struct insn *insn)
+{
+    const struct flag_masks *effect = &flag_effects[insn->encoding->flags];
+    bool shift = insn->encoding->flags == FLAGS_SHIFT || insn->encoding->flags == FLAGS_SHIFT_DOUBLE;
+    bool certain = shift && form_layouts[insn->encoding->form].immediate == IMMEDIATE_BYTE && (insn->immediate & 31);
+
+    return effect->written & (certain ? ~0 : ~effect->kept);
+}
+
+/* Backwards from the end, where all flags may be seen: which instructions leave flags that nobody sees? */
+static void build_find_unseen(struct builder *b)
+{
+    uint16_t wanted = FLAGS_STATUS;
+
+    for (unsigned i = b->instructions; i-- > 0;) {
+        const struct insn *insn = &b->insns[i];
+        const struct flag_masks *effect = &flag_effects[insn->encoding->flags];
+        b->unseen[i] = !(effect->written & wanted);
+        wanted = shows_flags(insn) ? FLAGS_STATUS : (wanted & ~flags_made(insn)) | effect->read;
+    }
+}
 
 static bool needs_address(const struct insn *insn)
 {
@@ -108,10 +183,57 @@ static void build_address(struct builder *b, struct op *op, const struct insn *i
     op->displacement = 0;
 }
 
-static void build_instruction(struct builder *b, const struct insn *insn, op_fn *run)
+/* The number of a 32-bit register, or what is no such number. */
+static unsigned register_number(uint8_t slot)
 {
+    return slot % 4 == 0 ? slot / 4 : CPU_REGISTERS;
+}
+
+/* The handler that knows the registers; NULL: there is none. */
+static op_fn *handler_known(const struct handlers *handlers, const struct op *op, bool unseen)
+{
+    const unsigned d = register_number(op->destination), s = register_number(op->source), b = register_number(op->base);
+    const struct {
+        unsigned first, second;
+    } by[] = {[KNOWN_BY_NONE] = {CPU_REGISTERS, 0},
+              [KNOWN_BY_D] = {0, d},
+              [KNOWN_BY_S] = {0, s},
+              [KNOWN_BY_B] = {0, b},
+              [KNOWN_BY_DS] = {d, s},
+              [KNOWN_BY_DB] = {d, b},
+              [KNOWN_BY_SB] = {s, b}};
+    const unsigned first = by[handlers->known_by].first, second = by[handlers->known_by].second;
+
+    if (op->index != SLOT_ZERO || first >= CPU_REGISTERS || second >= CPU_REGISTERS)
+        return NULL;
+    return handlers->known[unseen][first * CPU_REGISTERS + second];
+}
+
+static op_fn *handler(const struct insn *insn, const struct op *op, bool unseen)
+{
+    if (insn->illegal)
+        return op_illegal;
+    op_fn *known = handler_known(insn->run, op, unseen);
+    return known ? known : insn->run->run[unseen][op->index == SLOT_ZERO ? ADDRESS_BASE : ADDRESS_ANY];
+}
+
+static bool is_jump(const struct insn *insn)
+{
+    enum immediate immediate = form_layouts[insn->encoding->form].immediate;
+    return immediate == IMMEDIATE_JUMP_BYTE || immediate == IMMEDIATE_JUMP_FULL;
+}
+
+static void build_link(struct builder *b)
+{
+    struct op *place = &b->ops[b->count++];
+    *place = (struct op){0};
+    *op_link(place - 1) = (struct link){.serial = LINK_UNKNOWN};
+}
+
+static void build_instruction(struct builder *b, unsigned number, bool straddles)
+{
+    const struct insn *insn = &b->insns[number];
     struct op op = {
-        .run = run,
         .immediate = insn->immediate,
         .displacement = insn->displacement,
         .destination = insn->destination,
@@ -121,42 +243,64 @@ static void build_instruction(struct builder *b, const struct insn *insn, op_fn 
         .scale = insn->scale,
         .narrow = insn->narrow,
         .repeat = insn->repeat,
-        .number = (uint8_t)b->instructions,
-        .start = b->length,
+        .left = (uint8_t)(b->instructions - 1 - number),
         .length = insn->length,
+        .straddles = straddles,
+        .start = b->parts[number].start,
     };
-    const struct form_layout *form = &form_layouts[insn->encoding->form];
 
-    if (form->immediate == IMMEDIATE_JUMP_BYTE || form->immediate == IMMEDIATE_JUMP_FULL) {
-        op.immediate = op.start + op.length + insn->displacement;
-        op.displacement = op.start + op.length;
-    } else if (needs_address(insn)) {
+    if (is_jump(insn))
+        op.immediate = (uint32_t)op.start + op.length + insn->displacement;
+    else if (needs_address(insn))
         build_address(b, &op, insn);
-    }
+    op.run = handler(insn, &op, b->unseen[number]);
     b->ops[b->count++] = op;
-    b->instructions++;
-    b->length += insn->length;
-    b->ended = insn->illegal || (insn->encoding->attributes & ENDS_BLOCK) || insn->repeat != REPEAT_NONE;
+    if (is_jump(insn))
+        build_link(b);
 }
 
-static void build_end(struct builder *b)
+/* Two instructions as one, if the second is a conditional jump and there is a handler for that: the first operation
+ * then does the work of both. */
+static void build_fuse(struct builder *b, unsigned number, struct op *op)
 {
-    b->ops[b->count++] = (struct op){.run = op_end, .displacement = b->length, .number = (uint8_t)b->instructions};
+    const struct insn *first = &b->insns[number], *second = first + 1;
+
+    if (number + 1 == b->instructions || first->illegal || !is_conditional(second))
+        return;
+    op_fn *const *fused = first->run->fused[op->index == SLOT_ZERO ? ADDRESS_BASE : ADDRESS_ANY];
+    unsigned condition = second->encoding->first & 15;
+    if (fused && fused[condition])
+        op->run = fused[condition];
 }
 
-static void build_one(struct builder *b, const struct insn *insn)
+/* A jump that has been followed is an instruction, but no operation. */
+static bool is_elided(const struct builder *b, unsigned number)
 {
-    build_instruction(b, insn, insn->illegal ? op_illegal : insn->run);
+    const struct insn *insn = &b->insns[number];
+    return is_jump(insn) && b->parts[number + 1].start != b->parts[number].start + insn->length;
 }
 
-/* As many instructions as lie wholly in the page, up to the first that ends a block. */
-static void build_page(struct builder *b, const uint8_t *bytes, size_t available)
+/* Whatever happens. */
+static bool leads_away(const struct insn *insn)
 {
-    struct insn insn;
+    return !insn->illegal && insn->encoding->shape >= SHAPE_CALL;
+}
 
-    while (!b->ended && b->instructions < BLOCK_INSTRUCTIONS &&
-           decode(bytes + b->length, available - b->length, &insn) == DECODE_OK)
-        build_one(b, &insn);
+static void build_ops(struct builder *b, bool straddles)
+{
+    build_find_unseen(b);
+    for (unsigned i = 0; i < b->instructions; i++) {
+        b->parts[i].op = (uint8_t)b->count;
+        if (is_elided(b, i))
+            continue;
+        build_instruction(b, i, straddles);
+        build_fuse(b, i, &b->ops[b->count - 1]);
+    }
+    b->parts[b->instructions].op = (uint8_t)b->count;
+    if (leads_away(&b->insns[b->instructions - 1]))
+        return;
+    b->ops[b->count++] = (struct op){.run = op_end, .displacement = (uint32_t)b->parts[b->instructions].start};
+    build_link(b);
 }
 
 /* Up to INSN_MAX bytes at cpu.eip, from one page or two. *inside is how many of them lie in the first. */
@@ -183,42 +327,45 @@ static void build_straddler(struct cpu *c, struct builder *b, struct block *head
 {
     uint8_t bytes[INSN_MAX];
     size_t inside, available = fetch(c, bytes, &inside);
-    struct insn insn;
 
-    if (decode(bytes, available, &insn) != DECODE_OK || insn.length <= inside)
+    if (decode(bytes, available, b->insns) != DECODE_OK || b->insns->length <= inside)
         return;
+    b->instructions = 1;
+    b->parts[0] = (struct part){.handlers = b->insns->illegal ? NULL : b->insns->run};
+    b->parts[1] = (struct part){.start = b->insns->length};
     b->ops[b->count++] = (struct op){.run = op_check_tail};
-    build_one(b, &insn);
-    head->tail_length = (uint8_t)(insn.length - inside);
+    head->tail_length = (uint8_t)(b->insns->length - inside);
     memcpy(head->tail, bytes + inside, head->tail_length);
 }
 
 static struct block *block_build(struct cpu *c, struct page *page, uint32_t offset)
 {
-    struct builder b = {0};
+    struct builder b;
     struct block head = {.offset = (uint16_t)offset};
 
-    build_page(&b, page->bytes + offset, PAGE_SIZE - offset);
+    build_decode(&b, page->bytes, PAGE_SIZE, offset, BLOCK_INSTRUCTIONS);
     if (b.instructions == 0)
         build_straddler(c, &b, &head);
     if (b.instructions == 0)
         return NULL;
-    build_end(&b);
+    build_ops(&b, head.tail_length > 0);
 
     struct code *code = page->code ? page->code : code_new(c, page);
-    struct block *block = code ? malloc(block_size(b.count)) : NULL;
+    struct block *block = code ? malloc(block_size(b.count, b.instructions)) : NULL;
     if (!block)
         return NULL;
     head.code = code;
-    head.instructions = b.instructions;
-    head.length = b.length;
+    head.instructions = (uint16_t)b.instructions;
+    head.op_count = (uint16_t)b.count;
     head.chained = *code_bucket(code, offset);
     *block = head;
     memcpy(block->ops, b.ops, b.count * sizeof(struct op));
+    memcpy(block_parts(block), b.parts, (b.instructions + 1) * sizeof(struct part));
     *code_bucket(code, offset) = block;
-    code->granules |= granule_mask(offset, (uint32_t)b.length - head.tail_length);
+    for (unsigned i = 0; i < b.instructions; i++)
+        code->granules |= granule_mask(offset + (uint32_t)b.parts[i].start, b.insns[i].length - head.tail_length);
     c->counters.blocks_decoded++;
-    c->counters.blocks_bytes += block_size(b.count);
+    c->counters.blocks_bytes += block_size(b.count, b.instructions);
     return block;
 }
 
@@ -235,31 +382,65 @@ struct block *block_find(struct cpu *c)
     return block_build(c, page, offset);
 }
 
-/* Too long or cut off: what the decoder could not finish. */
-static bool decode_failed(struct cpu *c, enum decode_status status, size_t available, struct builder *b)
+static void scratch_fill(struct cpu *c, const struct builder *b)
 {
-    if (status == DECODE_TOO_LONG) {
-        build_instruction(b, &(struct insn){.encoding = encoding_find(MAP_1, 0x90, 0), .base = SLOT_ZERO}, op_too_long);
-        return true;
+    *c->scratch = (struct block){.instructions = (uint16_t)b->instructions};
+    memcpy(c->scratch->ops, b->ops, b->count * sizeof(struct op));
+}
+
+/* Flags are seen where the part ends, and its last instruction may have lost the jump that it was fused with: so each
+ * gets the handler that supposes nothing. */
+void block_take_part(struct cpu *c, const struct block *block, unsigned first, unsigned count)
+{
+    const struct part *parts = block_parts(block);
+    const unsigned from = parts[first].op, to = parts[first + count].op, after = block->instructions - first - count;
+    struct op *ops = c->scratch->ops;
+
+    *c->scratch = (struct block){.instructions = (uint16_t)count};
+    memcpy(ops, block->ops + from, (to - from) * sizeof(struct op));
+    for (unsigned i = first; i < first + count; i++) {
+        struct op *op = &ops[parts[i].op - from];
+        if (parts[i].op == parts[i + 1].op)
+            continue;
+        op += op->run == op_address;
+        op->left = (uint8_t)(op->left - after);
+        if (parts[i].handlers)
+            op->run = parts[i].handlers->run[FLAGS_SEEN][ADDRESS_ANY];
     }
-    access_fault(c, c->eip + (uint32_t)available, DENALI_FAULT_FETCH);
-    return false;
+    ops[to - from] = (struct op){.run = op_end, .displacement = (uint32_t)parts[first + count].start};
+    *op_link(&ops[to - from]) = (struct link){.serial = LINK_UNKNOWN};
+}
+
+/* An instruction of more than INSN_MAX bytes. */
+static void build_too_long(struct builder *b)
+{
+    b->count = 0;
+    b->insns[0] = (struct insn){.encoding = encoding_find(MAP_1, 0x90, 0), .base = SLOT_ZERO, .illegal = true};
+    b->parts[0] = b->parts[1] = (struct part){0};
+    b->instructions = 1;
+    build_ops(b, false);
+    b->ops[0].run = op_too_long;
 }
 
 bool block_decode_alone(struct cpu *c)
 {
     uint8_t bytes[INSN_MAX];
     size_t inside, available = fetch(c, bytes, &inside);
-    struct builder b = {0};
+    struct builder b;
     struct insn insn;
 
-    enum decode_status status = decode(bytes, available, &insn);
-    if (status == DECODE_OK)
-        build_one(&b, &insn);
-    else if (!decode_failed(c, status, available, &b))
+    switch (decode(bytes, available, &insn)) {
+    case DECODE_OK:
+        build_decode(&b, bytes, available, 0, 1);
+        build_ops(&b, false);
+        break;
+    case DECODE_TOO_LONG:
+        build_too_long(&b);
+        break;
+    case DECODE_MORE:
+        access_fault(c, c->eip + (uint32_t)available, DENALI_FAULT_FETCH);
         return false;
-    build_end(&b);
-    *c->scratch = (struct block){.instructions = 1, .length = b.length};
-    memcpy(c->scratch->ops, b.ops, b.count * sizeof(struct op));
+    }
+    scratch_fill(c, &b);
     return true;
 }

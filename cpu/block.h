@@ -11,6 +11,8 @@
 struct block *block_find(struct cpu *);
 /* Decode the instruction at cpu.eip into the scratch block. False: it cannot be fetched; cpu.exception tells. */
 bool block_decode_alone(struct cpu *);
+/* Make the `count` instructions from `first` the scratch block. */
+void block_take_part(struct cpu *, const struct block *, unsigned first, unsigned count);
 /* Drop every page's code. Nothing may be running. */
 void code_drop_all(struct cpu *);
 

@@ -4,6 +4,7 @@
  * width, and store what it returns; so a body is the instruction's meaning and nothing else.
  *
  *   c     the CPU              op  the operation: immediate, slots
+ *   f     the status flags, of those shapes that may be compiled without: cpu.flags, or a copy that nobody looks at
  *   d, s  operand values, zero-extended; a result may have rubbish above its width
  *   bits  operand size: 8, 16 or 32, a constant
  */
@@ -13,28 +14,29 @@
 
 #define BODY INLINE __attribute__((unused))
 
+#define BODY_ARGUMENTS struct cpu *c __attribute__((unused)), const struct op *op __attribute__((unused))
+#define FLAGS_ARGUMENT struct flags *f __attribute__((unused))
+#define BITS_ARGUMENT  unsigned bits __attribute__((unused))
+
 /* The destination's new value, from the source alone and from both. Cannot fail. */
 #define WRITE_BODY(name)                                                                                               \
-    BODY uint32_t name(struct cpu *c __attribute__((unused)), const struct op *op __attribute__((unused)),             \
-                       uint32_t s __attribute__((unused)), unsigned bits __attribute__((unused)))
+    BODY uint32_t name(BODY_ARGUMENTS, FLAGS_ARGUMENT, uint32_t s __attribute__((unused)), BITS_ARGUMENT)
 #define MODIFY_BODY(name)                                                                                              \
-    BODY uint32_t name(struct cpu *c __attribute__((unused)), const struct op *op __attribute__((unused)), uint32_t d, \
-                       uint32_t s __attribute__((unused)), unsigned bits __attribute__((unused)))
+    BODY uint32_t name(BODY_ARGUMENTS, FLAGS_ARGUMENT, uint32_t d, uint32_t s __attribute__((unused)), BITS_ARGUMENT)
+/* Writes flags alone. There must be a name_holds() besides: a condition that reads those flags. */
+#define COMPARE_BODY(name) BODY void name(FLAGS_ARGUMENT, uint32_t d, uint32_t s, BITS_ARGUMENT)
 /* Writes neither operand. False: cpu.stop tells why, nothing has changed. */
 #define READ_BODY(name)                                                                                                \
-    BODY bool name(struct cpu *c __attribute__((unused)), const struct op *op __attribute__((unused)), uint32_t d,     \
-                   uint32_t s __attribute__((unused)), unsigned bits __attribute__((unused)))
-#define EXCHANGE_BODY(name)                                                                                            \
-    BODY void name(struct cpu *c __attribute__((unused)), const struct op *op __attribute__((unused)), uint32_t *d,    \
-                   uint32_t *s, unsigned bits __attribute__((unused)))
+    BODY bool name(BODY_ARGUMENTS, FLAGS_ARGUMENT, uint32_t d, uint32_t s __attribute__((unused)), BITS_ARGUMENT)
+#define EXCHANGE_BODY(name) BODY void name(FLAGS_ARGUMENT, uint32_t *d, uint32_t *s, BITS_ARGUMENT)
 /* Does everything itself. False as for READ_BODY. `memory`: the ModRM operand is in memory, a constant. */
-#define CUSTOM_BODY(name)                                                                                              \
-    BODY bool name(struct cpu *c __attribute__((unused)), const struct op *op __attribute__((unused)),                 \
-                   bool memory __attribute__((unused)), unsigned bits __attribute__((unused)))
-/* Ends the block: returns the operation to go on with, or NULL (go(), op_stop(), op_leave()). `d` is the operand. */
-#define JUMP_BODY(name)                                                                                                \
-    BODY const struct op *name(struct cpu *c __attribute__((unused)), const struct op *op __attribute__((unused)),     \
-                               uint32_t d __attribute__((unused)), unsigned bits __attribute__((unused)))
+#define CUSTOM_BODY(name) BODY bool name(BODY_ARGUMENTS, bool memory __attribute__((unused)), BITS_ARGUMENT)
+/* A jump to the target in the instruction: is it taken? */
+#define BRANCH_BODY(name) BODY bool name(BODY_ARGUMENTS)
+/* An indirect jump: where to? `d` is the operand. */
+#define TARGET_BODY(name) BODY uint32_t name(BODY_ARGUMENTS, uint32_t d)
+/* Ends the run of blocks: returns what op_stop() or op_leave() return. `d` is the operand. */
+#define JUMP_BODY(name) BODY const struct op *name(BODY_ARGUMENTS, uint32_t d __attribute__((unused)), BITS_ARGUMENT)
 
 enum { SLOT_EAX = 0, SLOT_CX = 4, SLOT_EDX = 8 };
 

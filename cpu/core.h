@@ -2,12 +2,16 @@
  *
  * The inside of the CPU: decoded operations, blocks of them, the TLB, and the processor itself. Included by cpu/ only.
  *
- * A block is a run of decoded instructions of one page. It knows no absolute address: operations find theirs from
- * cpu.eip, which holds the address of the current block's first instruction. So all machines that share a page share
- * its blocks, wherever they have it. Each operation is one function that ends by calling the next (NEXT), so a block
- * runs without a central loop; at its end it goes to the next block through a link, if that has been found before.
+ * A block is a run of decoded instructions of one page: up to a jump that is likely to be taken; conditional jumps
+ * forward lead out of it, jumps within the page are followed while decoding. It knows no absolute address: operations
+ * find theirs from cpu.eip, which holds the address of the current block's first instruction. So all machines that
+ * share a page share its blocks, wherever they have it. Each operation is one function that ends by calling the next
+ * (NEXT), so a block runs without a central loop; at its end it goes to the next block through a link, if that has been
+ * found before.
  */
 #pragma once
+#include <string.h>
+
 #include "cpu.h"
 #include "decode.h"
 
@@ -15,6 +19,15 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 /* For what is on the way of every instruction: the compilers' own judgement keeps too much of it out of line. */
 #define INLINE static inline __attribute__((always_inline))
+/* For what is not: kept out of the way. */
+#define COLD   __attribute__((noinline, cold))
+#define UNUSED __attribute__((unused))
+/* Equal functions stay two: else gcc makes one of them a jump to the other. */
+#if defined(__clang__)
+#define NO_ICF
+#else
+#define NO_ICF __attribute__((no_icf))
+#endif
 
 /* Tail calls: an operation's last act is a jump to the next. Where the compiler cannot promise that (gcc without
  * optimisation, sanitizers), operations return the next one to a loop instead. */
@@ -33,11 +46,20 @@
 #endif
 
 #if CPU_TAIL_CALLS && defined(__clang__)
-#define NEXT(c, op) __attribute__((musttail)) return (op)->run((c), (op))
-#elif CPU_TAIL_CALLS
-#define NEXT(c, op) return (op)->run((c), (op))
+#define TAIL __attribute__((musttail)) return
 #else
-#define NEXT(c, op) return (op)
+#define TAIL return
+#endif
+
+#if CPU_TAIL_CALLS
+#define NEXT(c, next)                                                                                                  \
+    do {                                                                                                               \
+        const struct op *to_ = next;                                                                                   \
+        __asm__("" : "+r"(to_)); /* into its register first, and jump through that */                                  \
+        TAIL to_->run((c), to_);                                                                                       \
+    } while (0)
+#else
+#define NEXT(c, next) return (next)
 #endif
 
 /* One operation. An instruction is one, preceded by another where its address needs more than base, index and
@@ -48,38 +70,67 @@ struct op {
     uint32_t displacement; /* of the address; of a jump: the next instruction, relative to the block's start */
     uint8_t destination, source, base, index; /* slots */
     uint8_t scale;
-    uint8_t narrow;  /* 16-bit address size */
-    uint8_t repeat;  /* enum repeat */
-    uint8_t number;  /* instructions before this one in the block */
-    uint16_t start;  /* of the instruction, relative to the block's start */
-    uint16_t length; /* of the instruction */
+    uint8_t narrow;    /* 16-bit address size */
+    uint8_t repeat;    /* enum repeat */
+    uint8_t left;      /* instructions of the block after this one */
+    uint8_t length;    /* of the instruction */
+    uint8_t straddles; /* it goes on in the next page */
+    int16_t start;     /* of the instruction, relative to the block's start */
 };
+_Static_assert(sizeof(struct op) == 32, "two operations in a cache line");
 
 struct block;
 struct code;
 
-/* Where a block goes next. Trusted without question within one page (of addresses, and so of code); into another page
- * only while the page now at that address still has the code with this serial number. */
+/* Where an operation leads to out of its block. Trusted without question within one page (of addresses, and so of
+ * code); into another page only while the page now at that address still has the code with this serial number. */
 struct link {
-    struct block *block; /* NULL: not known yet */
-    uint64_t serial;     /* of the target's code; 0 = the block's own */
-    uint32_t eip;        /* the target, where it may be another each time; serial is then never 0 */
-};
+    struct block *block;
+    uint64_t serial;          /* of the target's code; LINK_NEAR, or LINK_UNKNOWN: there is no block yet */
+} __attribute__((may_alias)); /* it lies where an operation might */
+
+#define LINK_NEAR    UINT64_C(0)
+#define LINK_UNKNOWN (~UINT64_C(0))
+
+/* The link lies behind its operation, in the place of another one. */
+_Static_assert(sizeof(struct link) <= sizeof(struct op), "a link takes the place of an operation");
+
+static inline struct link *op_link(const struct op *op)
+{
+    return (struct link *)(uintptr_t)(op + 1);
+}
 
 #define BLOCK_INSTRUCTIONS 32
-#define BLOCK_OPS          (2 * BLOCK_INSTRUCTIONS + 2)
+/* An address or a link for each instruction, what checks a tail, the end and its link. */
+#define BLOCK_OPS (2 * BLOCK_INSTRUCTIONS + 3)
+
+/* What is kept of an instruction, to execute a part of a block. */
+struct part {
+    const struct handlers *handlers; /* NULL: illegal */
+    int16_t start;                   /* relative to the block's start */
+    uint8_t op; /* its first operation; a jump that was followed has none, here is the next one's */
+};
 
 struct block {
     struct code *code;     /* NULL: a scratch block, used once */
     struct block *chained; /* next in the same bucket */
     uint16_t offset;       /* of the first instruction in the page */
     uint16_t instructions;
-    uint16_t length;     /* bytes of guest code */
+    uint16_t op_count;
     uint8_t tail_length; /* bytes of the one instruction that lie in the next page, 0 = none */
     uint8_t tail[INSN_MAX];
-    struct link links[2]; /* 0: falls through, jumps indirectly or unconditionally; 1: a conditional jump is taken */
-    struct op ops[];
+    struct op ops[]; /* then struct part of each instruction, and one more: where the block goes on */
 };
+
+static inline struct part *block_parts(const struct block *block)
+{
+    return (struct part *)(uintptr_t)(block->ops + block->op_count);
+}
+
+static inline const struct block *block_of_first(const struct op *op)
+{
+    return (const void *)((const char *)op - offsetof(struct block, ops));
+}
 
 #define CODE_BUCKETS       256
 #define CODE_GRANULE_SHIFT 6 /* 64 bytes: a page has 64 granules, one bit each */
@@ -117,10 +168,19 @@ struct tlb_entry {
 
 #define TLB_ENTRIES 256
 
+/* Where an indirect jump has landed: at this address, under this tag, is this block. */
+struct landing {
+    uint64_t tag; /* 0 = none */
+    struct block *block;
+    uint32_t eip;
+};
+
+#define LANDINGS 256
+
 /* Why operations stopped running. */
 enum stop {
     STOP_LOOKUP,    /* at cpu.eip: find the block there */
-    STOP_LINK,      /* at cpu.target, where cpu.unlinked is to lead from the block at cpu.eip */
+    STOP_LINK,      /* at cpu.target, where cpu.link is to lead from the block at cpu.eip */
     STOP_EXCEPTION, /* cpu.exception, at cpu.eip */
     STOP_RETRY,     /* at cpu.eip: this instruction must be run alone (it changes code or interrupt registers) */
     STOP_BUDGET,    /* in the middle of a repeated instruction, at cpu.eip: look at the budget, then go on */
@@ -145,15 +205,15 @@ struct cpu {
     uint32_t slots[SLOTS]; /* eight registers, a zero, and an address computed by the operation before */
     uint32_t eip;          /* start of the current block */
     uint32_t control;
-    int64_t flag_result;
-    uint64_t flag_carry;
-    struct fpu_state fpu;
+    struct flags flags;
+    struct fpu_state *fpu; /* the machine's own, in place: most do without */
 
-    int64_t budget;          /* instructions left, the current block's already taken off */
-    struct block *block;     /* that runs */
-    uint64_t tag;            /* of the memory, in place for a TLB key */
-    struct memory *memory;   /* borrowed for the run */
-    struct cpu_state *state; /* the same: its MMU is used in place, all else is stored when the run ends */
+    int64_t budget;        /* instructions left, the current block's already taken off */
+    uint64_t tag;          /* of the memory, in place for a TLB key */
+    struct memory *memory; /* borrowed for the run */
+    const uint8_t *flat;   /* memory.flat, for addresses below flat_end; no access of 16 bytes leaves it then */
+    uint32_t flat_end;
+    struct cpu_state *state; /* the same; registers and flags are stored when the run ends */
     uint64_t start_cycles;   /* cycle counter and budget when the run began */
     int64_t start_budget;
 
@@ -162,9 +222,9 @@ struct cpu {
     bool user;        /* mode */
     bool translating; /* the MMU is on */
     enum stop stop;
-    struct link *unlinked;  /* the link to fill in, or NULL */
-    uint32_t unlinked_from; /* and the address of the block it belongs to */
-    uint32_t target;        /* STOP_LINK */
+    struct link *link;  /* the link to fill in, or NULL */
+    uint32_t link_from; /* and the address of the block it belongs to */
+    uint32_t target;    /* STOP_LINK */
     struct cpu_exception exception;
     struct cpu_io io;
     struct cpu_crash crash;
@@ -172,6 +232,7 @@ struct cpu {
     uint32_t bounce_address; /* modify_begin(): an operand that crosses a page is modified in `bounce` */
     uint8_t bounce[8];
     struct tlb_entry tlb[TLB_ENTRIES];
+    struct landing landings[LANDINGS];
 
     enum cpu_engine engine;
     cpu_trace_fn *trace;
@@ -193,8 +254,22 @@ const struct op *op_leave(struct cpu *, const struct op *, enum stop, uint32_t e
 
 op_fn op_illegal, op_too_long;           /* raise their exceptions */
 op_fn op_address, op_end, op_check_tail; /* operations that are no instructions */
+/* The less usual ways of a jump: by cpu.link to cpu.target; to cpu.target alone; with a 16-bit target; into the block
+ * with this first operation, for which the budget, already reduced, is not enough. */
+op_fn op_go_far, op_land, op_jump_narrow, op_out_of_budget;
 
 static inline uint32_t *cpu_slot(struct cpu *c, unsigned slot)
 {
-    return &c->slots[slot >> 2];
+    return (uint32_t *)(void *)((char *)c->slots + slot);
+}
+
+static inline struct landing *landing_of(struct cpu *c, uint32_t eip)
+{
+    return &c->landings[(eip ^ eip >> 8) % LANDINGS];
+}
+
+/* After code has gone, or pages have got other addresses. */
+static inline void landings_forget(struct cpu *c)
+{
+    memset(c->landings, 0, sizeof(c->landings));
 }

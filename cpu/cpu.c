@@ -60,13 +60,11 @@ void cpu_state_reset(struct cpu_state *state, uint32_t entry, uint32_t stack)
 
 uint32_t cpu_state_eflags(const struct cpu_state *state)
 {
-    const struct cpu view = {.flag_result = state->flag_result, .flag_carry = state->flag_carry};
-    return flags_status(&view) | state->control | FLAG_ONE;
+    return flags_status(&state->flags) | state->control | FLAG_ONE;
 }
 
 void cpu_state_set_eflags(struct cpu_state *state, uint32_t eflags)
 {
-    state->flag_result = pack_result(eflags);
-    state->flag_carry = pack_carry(eflags & FLAG_CF, eflags & FLAG_OF, eflags & FLAG_AF);
+    flags_set_status(&state->flags, eflags);
     state->control = eflags & FLAGS_CONTROL;
 }

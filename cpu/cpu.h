@@ -79,17 +79,30 @@ struct mmu_state {
     struct mmu_entry entries[DENALI_MMU_ENTRIES];
 };
 
+/* The six status flags, not yet computed: see cpu/flags.h. */
+struct flags {
+    uint64_t result, mix;
+};
+
+/* Where a budget has ended in the middle of decoded code, so that the next one need not decode what is left. It says
+ * nothing about the machine, and may be zeroed at any time. */
+struct cpu_resume {
+    uint64_t serial; /* of the code; 0 = nothing */
+    uint32_t eip;
+    uint16_t offset; /* of the block in the page */
+    uint8_t number;  /* of the instruction in the block */
+};
+
 /* The registers of one machine. Zeroed plus cpu_state_reset() is the state at boot. */
 struct cpu_state {
     uint32_t regs[CPU_REGISTERS];
     uint32_t eip;
     uint32_t control; /* EFLAGS & FLAGS_CONTROL */
-    /* The six status flags, not yet computed: see cpu/flags.h. */
-    int64_t flag_result;
-    uint64_t flag_carry;
+    struct flags flags;
     struct fpu_state fpu;
     bool user; /* mode; only while mmu.on */
     struct mmu_state mmu;
+    struct cpu_resume resume;
 };
 
 void cpu_state_reset(struct cpu_state *, uint32_t entry, uint32_t stack);

@@ -26,7 +26,7 @@ enum repeat { REPEAT_NONE, REPEAT_WHILE_EQUAL /* F3 */, REPEAT_WHILE_NOT_EQUAL /
 
 struct insn {
     const struct encoding *encoding;
-    op_fn *run; /* the handler for these operands; that of an illegal instruction if it is one */
+    const struct handlers *run; /* for these operands; NULL if there are none */
     bool illegal;
     uint8_t length;
     uint8_t width;   /* operand size: 32 or 16 */

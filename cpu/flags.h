@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The status flags, computed when they are asked for. Instructions leave two words:
+ * The status flags, computed when they are asked for. Instructions leave two words, struct flags:
  *
- *   flag_result  the result, sign-extended to 64 bits. ZF: the low 32 bits are 0. SF: bit 63. PF: even parity of bits
- * 0-7 and 32-39 together; in a sign-extended result the latter are all equal and do not matter. flag_carry   the
- * carries into each bit of the operation: bit 32 = CF, bit 31 = the carry into the sign bit, so OF = bit 32 ^ bit 31;
- * bit 4 = AF. Other bits mean nothing.
+ *   result   of the operation, in bits 0-31 sign-extended from its width; bit 32 = what was carried out of bit 31
+ *   mix      what of the result is no carry: result ^ mix has the carries into each bit of the operation
  *
- * So every combination of flags can be represented, without a record of which operation it was.
+ *   ZF: bits 0-31 of the result are 0.                      CF: bit 32 of result ^ mix
+ *   SF: bit 31 of the result, turned over by bit 63 of mix. OF: bit 32 ^ bit 31 of result ^ mix
+ *   PF: parity of bits 0-7 of the result, and bit 62 of mix. AF: bit 4 of result ^ mix
+ *
+ * Of a 32-bit addition or subtraction, mix is simply the exclusive or of the operands: hardly anything has to be
+ * computed for flags that nobody may look at. The two bits on top of mix make every combination of flags possible.
  */
 #pragma once
 #include "core.h"
@@ -15,6 +18,8 @@
 #define CARRY_CF   (UINT64_C(1) << 32)
 #define CARRY_SIGN (UINT64_C(1) << 31)
 #define CARRY_AF   UINT64_C(0x10)
+#define FLIP_SF    (UINT64_C(1) << 63)
+#define FLIP_PF    (UINT64_C(1) << 62)
 
 INLINE int64_t sign_extend(uint32_t value, unsigned bits)
 {
@@ -26,106 +31,110 @@ INLINE uint32_t truncate(uint32_t value, unsigned bits)
     return bits == 32 ? value : value & ((1u << (bits & 31)) - 1);
 }
 
-INLINE bool flag_cf(const struct cpu *c)
+INLINE uint64_t flag_carries(const struct flags *f)
 {
-    return c->flag_carry >> 32 & 1;
+    return f->result ^ f->mix;
 }
 
-INLINE bool flag_of(const struct cpu *c)
+INLINE bool flag_cf(const struct flags *f)
 {
-    return (c->flag_carry >> 32 ^ c->flag_carry >> 31) & 1;
+    return flag_carries(f) >> 32 & 1;
 }
 
-INLINE bool flag_af(const struct cpu *c)
+INLINE bool flag_of(const struct flags *f)
 {
-    return c->flag_carry >> 4 & 1;
+    return (flag_carries(f) >> 32 ^ flag_carries(f) >> 31) & 1;
 }
 
-INLINE bool flag_zf(const struct cpu *c)
+INLINE bool flag_af(const struct flags *f)
 {
-    return (uint32_t)c->flag_result == 0;
+    return flag_carries(f) >> 4 & 1;
 }
 
-INLINE bool flag_sf(const struct cpu *c)
+INLINE bool flag_zf(const struct flags *f)
 {
-    return c->flag_result < 0;
+    return (uint32_t)f->result == 0;
 }
 
-INLINE bool result_pf(int64_t result)
+INLINE bool flag_sf(const struct flags *f)
 {
-    return !__builtin_parity((uint32_t)(result ^ result >> 32) & 0xFF);
+    return (f->result >> 31 ^ f->mix >> 63) & 1;
 }
 
-INLINE bool flag_pf(const struct cpu *c)
+INLINE bool flag_pf(const struct flags *f)
 {
-    return result_pf(c->flag_result);
+    return !(__builtin_parity((uint32_t)f->result & 0xFF) ^ (int)(f->mix >> 62 & 1));
 }
 
-INLINE int64_t pack_result(uint32_t eflags)
-{
-    uint64_t low = eflags & FLAG_ZF ? 0 : 1;
-    bool parity_as_is = result_pf((int64_t)low);
-    bool parity_wanted = eflags & FLAG_PF;
-    return (int64_t)(low | (uint64_t)(parity_as_is != parity_wanted) << 32 | (uint64_t) !!(eflags & FLAG_SF) << 63);
-}
-
+/* Where flag_carries() has them. */
 INLINE uint64_t pack_carry(bool cf, bool of, bool af)
 {
     return (uint64_t)cf << 32 | (uint64_t)(cf != of) << 31 | (uint64_t)af << 4;
 }
 
-INLINE void flags_set_status(struct cpu *c, uint32_t eflags)
+/* The flags of a result, of which the carries are known. */
+INLINE void flags_set(struct flags *f, uint32_t result, uint64_t carries, unsigned bits)
 {
-    c->flag_result = pack_result(eflags);
-    c->flag_carry = pack_carry(eflags & FLAG_CF, eflags & FLAG_OF, eflags & FLAG_AF);
+    f->result = (uint32_t)sign_extend(result, bits);
+    f->mix = f->result ^ carries;
 }
 
-INLINE uint32_t flags_status(const struct cpu *c)
+INLINE void flags_set_status(struct flags *f, uint32_t eflags)
 {
-    return (flag_cf(c) ? FLAG_CF : 0) | (flag_pf(c) ? FLAG_PF : 0) | (flag_af(c) ? FLAG_AF : 0) |
-           (flag_zf(c) ? FLAG_ZF : 0) | (flag_sf(c) ? FLAG_SF : 0) | (flag_of(c) ? FLAG_OF : 0);
+    bool zf = eflags & FLAG_ZF, cf = eflags & FLAG_CF;
+
+    f->result = !zf; /* 1 has odd parity */
+    f->mix = f->result ^ pack_carry(cf, eflags & FLAG_OF, eflags & FLAG_AF);
+    f->mix |= (eflags & FLAG_SF ? FLIP_SF : 0) | (zf != !!(eflags & FLAG_PF) ? FLIP_PF : 0);
 }
 
-/* Put the carries of an operation of so many bits where flag_carry has them. */
+INLINE uint32_t flags_status(const struct flags *f)
+{
+    return (flag_cf(f) ? FLAG_CF : 0) | (flag_pf(f) ? FLAG_PF : 0) | (flag_af(f) ? FLAG_AF : 0) |
+           (flag_zf(f) ? FLAG_ZF : 0) | (flag_sf(f) ? FLAG_SF : 0) | (flag_of(f) ? FLAG_OF : 0);
+}
+
+/* Put the carries of an operation of so many bits where flag_carries() has them. */
 INLINE uint64_t place_carries(uint64_t carries, unsigned bits)
 {
-    if (bits == 32)
-        return carries;
     return (carries << (32 - bits) & (CARRY_CF | CARRY_SIGN)) | (carries & CARRY_AF);
 }
 
-INLINE uint32_t flags_add(struct cpu *c, uint32_t a, uint32_t b, unsigned carry, unsigned bits)
+/* `wide` is a + b or a - b, and more than 32 bits wide. */
+INLINE uint32_t flags_carry_out(struct flags *f, uint32_t a, uint32_t b, uint64_t wide, unsigned bits)
 {
-    uint64_t sum = (uint64_t)a + b + carry;
-    c->flag_carry = place_carries(a ^ b ^ sum, bits);
-    c->flag_result = sign_extend((uint32_t)sum, bits);
-    return truncate((uint32_t)sum, bits);
+    if (bits == 32)
+        *f = (struct flags){.result = wide, .mix = a ^ b};
+    else
+        flags_set(f, (uint32_t)wide, place_carries(a ^ b ^ wide, bits), bits);
+    return truncate((uint32_t)wide, bits);
+}
+
+INLINE uint32_t flags_add(struct flags *f, uint32_t a, uint32_t b, unsigned carry, unsigned bits)
+{
+    return flags_carry_out(f, a, b, (uint64_t)a + b + carry, bits);
 }
 
 /* a - b - borrow: the carries are the borrows. */
-INLINE uint32_t flags_subtract(struct cpu *c, uint32_t a, uint32_t b, unsigned borrow, unsigned bits)
+INLINE uint32_t flags_subtract(struct flags *f, uint32_t a, uint32_t b, unsigned borrow, unsigned bits)
 {
-    uint64_t difference = (uint64_t)a - b - borrow;
-    c->flag_carry = place_carries(a ^ b ^ difference, bits);
-    c->flag_result = sign_extend((uint32_t)difference, bits);
-    return truncate((uint32_t)difference, bits);
+    return flags_carry_out(f, a, b, (uint64_t)a - b - borrow, bits);
 }
 
-INLINE uint32_t flags_logic(struct cpu *c, uint32_t value, unsigned bits)
+INLINE uint32_t flags_logic(struct flags *f, uint32_t value, unsigned bits)
 {
-    c->flag_carry = 0;
-    c->flag_result = sign_extend(value, bits);
+    flags_set(f, value, 0, bits);
     return truncate(value, bits);
 }
 
-INLINE void flags_set_carry(struct cpu *c, bool cf, bool of)
+INLINE void flags_set_carry(struct flags *f, bool cf, bool of)
 {
-    c->flag_carry = pack_carry(cf, of, flag_af(c));
+    f->mix = (f->mix & (FLIP_SF | FLIP_PF)) | ((f->result & (CARRY_CF | UINT32_MAX)) ^ pack_carry(cf, of, flag_af(f)));
 }
 
-INLINE void flags_set_cf(struct cpu *c, bool cf)
+INLINE void flags_set_cf(struct flags *f, bool cf)
 {
-    flags_set_carry(c, cf, flag_of(c));
+    flags_set_carry(f, cf, flag_of(f));
 }
 
 /* The condition codes in the order of their encoding (Intel SDM vol. 2, B.1.4.7). */
@@ -135,35 +144,36 @@ enum condition {
 #define X(name) CONDITION_##name,
     CONDITIONS(X)
 #undef X
+        CONDITION_COUNT
 };
 
-INLINE bool condition_holds(const struct cpu *c, enum condition condition)
+INLINE bool condition_holds(const struct flags *f, enum condition condition)
 {
     bool holds = false;
     switch ((int)condition & ~1) {
     case CONDITION_O:
-        holds = flag_of(c);
+        holds = flag_of(f);
         break;
     case CONDITION_B:
-        holds = flag_cf(c);
+        holds = flag_cf(f);
         break;
     case CONDITION_E:
-        holds = flag_zf(c);
+        holds = flag_zf(f);
         break;
     case CONDITION_BE:
-        holds = flag_cf(c) || flag_zf(c);
+        holds = flag_cf(f) || flag_zf(f);
         break;
     case CONDITION_S:
-        holds = flag_sf(c);
+        holds = flag_sf(f);
         break;
     case CONDITION_P:
-        holds = flag_pf(c);
+        holds = flag_pf(f);
         break;
     case CONDITION_L:
-        holds = flag_sf(c) != flag_of(c);
+        holds = flag_sf(f) != flag_of(f);
         break;
     case CONDITION_LE:
-        holds = flag_zf(c) || flag_sf(c) != flag_of(c);
+        holds = flag_zf(f) || flag_sf(f) != flag_of(f);
         break;
     }
     return holds ^ ((int)condition & 1);

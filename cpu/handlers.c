@@ -12,98 +12,372 @@
 #include "op_vector_move.h"
 #include "op_x87.h"
 
-#define HANDLER(name) static const struct op *name(struct cpu *c, const struct op *op)
+/* Source operands: R register, I immediate, M memory, K the top of the stack, which is popped, A address, N none.
+ * `w` is the width in bits. In a handler fast, base_only and `otherwise` say how it reaches memory,
+ * destination, source and base in which slots its registers are. */
+#define ADDRESS base_only ? *cpu_slot(c, base) + op->displacement : address_of(c, op)
 
-/* Source operands: R register, I immediate, M memory, A address, N none. `w` is the width in bits. */
-#define SOURCE_R(w) slot_get(c, op->source, w)
-#define SOURCE_I(w) truncate(op->immediate, w)
-#define SOURCE_A(w) address_of(c, op)
-#define SOURCE_N(w) 0
-#define SOURCE_M(w)                                                                                                    \
+/* The same as load_fast() and modify_fast(), whatever it takes. */
+INLINE bool load_any(struct cpu *c, uint32_t address, unsigned bytes, uint32_t *value)
+{
+    uint64_t loaded = load(c, address, bytes);
+    *value = (uint32_t)loaded;
+    return !(loaded & LOAD_FAILED);
+}
+
+INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t **operand)
+{
+    *operand = modify_begin(c, address, bytes);
+    return *operand;
+}
+
+#define LOAD(address, w)                                                                                               \
     ({                                                                                                                 \
-        uint64_t loaded = load(c, address_of(c, op), (w) / 8);                                                         \
-        if (unlikely(loaded & LOAD_FAILED))                                                                            \
-            return op_stop(c, op);                                                                                     \
-        (uint32_t) loaded;                                                                                             \
+        uint32_t loaded;                                                                                               \
+        if (unlikely(!(fast ? load_fast : load_any)(c, address, (w) / 8, &loaded)))                                    \
+            TAIL otherwise(c, op);                                                                                     \
+        loaded;                                                                                                        \
     })
 
-/* Shape _ destination (R register, M memory, N none): what a handler does around its body. */
+#define SOURCE_R(w) slot_get(c, source, w)
+#define SOURCE_I(w) truncate(op->immediate, w)
+#define SOURCE_A(w) ADDRESS
+#define SOURCE_N(w) 0
+#define SOURCE_M(w) LOAD(ADDRESS, w)
+#define SOURCE_K(w)                                                                                                    \
+    ({                                                                                                                 \
+        uint32_t popped = LOAD(c->slots[ESP], w);                                                                      \
+        c->slots[ESP] += (w) / 8;                                                                                      \
+        popped;                                                                                                        \
+    })
+
+/* Destinations: R, M, K pushed, N. */
+#define STORE(address, value, w)                                                                                       \
+    if (fast) {                                                                                                        \
+        uint8_t *place;                                                                                                \
+        if (unlikely(!modify_fast(c, address, (w) / 8, &place)))                                                       \
+            TAIL otherwise(c, op);                                                                                     \
+        bytes_put(place, value, (w) / 8);                                                                              \
+    } else if (unlikely(!store(c, address, value, (w) / 8))) {                                                         \
+        TAIL otherwise(c, op);                                                                                         \
+    }
+
+#define MODIFY(w)                                                                                                      \
+    ({                                                                                                                 \
+        uint8_t *place;                                                                                                \
+        if (unlikely(!(fast ? modify_fast : modify_any)(c, ADDRESS, (w) / 8, &place)))                                 \
+            TAIL otherwise(c, op);                                                                                     \
+        place;                                                                                                         \
+    })
+
+#define DESTINATION_R(w) slot_get(c, destination, w)
+#define DESTINATION_M(w) SOURCE_M(w)
+#define DESTINATION_K(w) SOURCE_K(w)
+
+/* The jump at `at`; else what follows it and its link. A 16-bit target is cut to 64 KB, so it is not always at the same
+ * distance: such jumps are not linked. */
+#define BRANCH(at, taken, bits)                                                                                        \
+    if (taken) {                                                                                                       \
+        if ((bits) == 16)                                                                                              \
+            TAIL op_jump_narrow(c, at);                                                                                \
+        GO(at, (at)->immediate);                                                                                       \
+    }                                                                                                                  \
+    NEXT(c, (at) + 2);
+
+/* After an instruction that leaves flags: the jump that goes by them, or the next operation. `fused` is a constant. */
+#define GO_ON(holds)                                                                                                   \
+    if (fused != NOT_FUSED) {                                                                                          \
+        BRANCH(op + 1, holds, 32)                                                                                      \
+    }                                                                                                                  \
+    NEXT(c, op + 1);
+
+/* Shape _ destination: what a handler does around its body. */
 #define WRITE_R(NAME, dw, SK, sw)                                                                                      \
-    slot_put(c, op->destination, NAME(c, op, SOURCE_##SK(sw), dw), dw);                                                \
+    uint32_t s = SOURCE_##SK(sw);                                                                                      \
+    slot_put(c, destination, NAME(c, op, f, s, dw), dw);                                                               \
     NEXT(c, op + 1);
 
 #define WRITE_M(NAME, dw, SK, sw)                                                                                      \
-    if (unlikely(!store(c, address_of(c, op), NAME(c, op, SOURCE_##SK(sw), dw), (dw) / 8)))                            \
-        return op_stop(c, op);                                                                                         \
+    STORE(ADDRESS, NAME(c, op, f, SOURCE_##SK(sw), dw), dw)                                                            \
+    NEXT(c, op + 1);
+
+#define WRITE_K(NAME, dw, SK, sw)                                                                                      \
+    uint32_t s = SOURCE_##SK(sw), top = c->slots[ESP] - (dw) / 8;                                                      \
+    STORE(top, NAME(c, op, f, s, dw), dw)                                                                              \
+    c->slots[ESP] = top;                                                                                               \
     NEXT(c, op + 1);
 
 #define MODIFY_R(NAME, dw, SK, sw)                                                                                     \
     uint32_t s = SOURCE_##SK(sw);                                                                                      \
-    slot_put(c, op->destination, NAME(c, op, slot_get(c, op->destination, dw), s, dw), dw);                            \
-    NEXT(c, op + 1);
+    slot_put(c, destination, NAME(c, op, f, slot_get(c, destination, dw), s, dw), dw);                                 \
+    GO_ON(condition_holds(f, fused))
 
 #define MODIFY_M(NAME, dw, SK, sw)                                                                                     \
-    uint8_t *d = modify_begin(c, address_of(c, op), (dw) / 8);                                                         \
-    if (unlikely(!d))                                                                                                  \
-        return op_stop(c, op);                                                                                         \
-    bytes_put(d, NAME(c, op, bytes_get(d, (dw) / 8), SOURCE_##SK(sw), dw), (dw) / 8);                                  \
-    modify_end(c, d, (dw) / 8);                                                                                        \
-    NEXT(c, op + 1);
+    uint8_t *d = MODIFY(dw);                                                                                           \
+    bytes_put(d, NAME(c, op, f, bytes_get(d, (dw) / 8), SOURCE_##SK(sw), dw), (dw) / 8);                               \
+    if (!fast)                                                                                                         \
+        modify_end(c, d, (dw) / 8);                                                                                    \
+    GO_ON(condition_holds(f, fused))
+
+/* The same, of the instructions that programs consist of: see OP_MOVE and OP_ALU. */
+#define MOVE_R WRITE_R
+#define MOVE_M WRITE_M
+#define MOVE_K WRITE_K
+#define ALU_R  MODIFY_R
+#define ALU_M  MODIFY_M
 
 #define EXCHANGE_R(NAME, dw, SK, sw)                                                                                   \
-    uint32_t d = slot_get(c, op->destination, dw), s = SOURCE_##SK(sw);                                                \
-    NAME(c, op, &d, &s, dw);                                                                                           \
-    slot_put(c, op->source, s, sw);                                                                                    \
-    slot_put(c, op->destination, d, dw);                                                                               \
+    uint32_t d = slot_get(c, destination, dw), s = SOURCE_##SK(sw);                                                    \
+    NAME(f, &d, &s, dw);                                                                                               \
+    slot_put(c, source, s, sw);                                                                                        \
+    slot_put(c, destination, d, dw);                                                                                   \
     NEXT(c, op + 1);
 
 #define EXCHANGE_M(NAME, dw, SK, sw)                                                                                   \
-    uint8_t *operand = modify_begin(c, address_of(c, op), (dw) / 8);                                                   \
-    if (unlikely(!operand))                                                                                            \
-        return op_stop(c, op);                                                                                         \
-    uint32_t d = bytes_get(operand, (dw) / 8), s = SOURCE_##SK(sw);                                                    \
-    NAME(c, op, &d, &s, dw);                                                                                           \
-    bytes_put(operand, d, (dw) / 8);                                                                                   \
-    modify_end(c, operand, (dw) / 8);                                                                                  \
-    slot_put(c, op->source, s, sw);                                                                                    \
+    uint8_t *place_d = MODIFY(dw);                                                                                     \
+    uint32_t d = bytes_get(place_d, (dw) / 8), s = SOURCE_##SK(sw);                                                    \
+    NAME(f, &d, &s, dw);                                                                                               \
+    bytes_put(place_d, d, (dw) / 8);                                                                                   \
+    modify_end(c, place_d, (dw) / 8);                                                                                  \
+    slot_put(c, source, s, sw);                                                                                        \
     NEXT(c, op + 1);
 
-#define DESTINATION_R(w) slot_get(c, op->destination, w)
-#define DESTINATION_N(w) 0
-#define DESTINATION_M(w) SOURCE_M(w)
+#define COMPARE_ANY(DK, NAME, dw, SK, sw)                                                                              \
+    uint32_t d = DESTINATION_##DK(dw), s = SOURCE_##SK(sw);                                                            \
+    NAME(f, d, s, dw);                                                                                                 \
+    GO_ON(NAME##_holds(fused, d, s, dw))
+#define COMPARE_R(...) COMPARE_ANY(R, __VA_ARGS__)
+#define COMPARE_M(...) COMPARE_ANY(M, __VA_ARGS__)
 
 #define READ_ANY(DK, NAME, dw, SK, sw)                                                                                 \
     uint32_t d = DESTINATION_##DK(dw), s = SOURCE_##SK(sw);                                                            \
-    if (unlikely(!NAME(c, op, d, s, dw)))                                                                              \
-        return op_stop(c, op);                                                                                         \
+    if (unlikely(!NAME(c, op, f, d, s, dw)))                                                                           \
+        TAIL op_stop(c, op);                                                                                           \
     NEXT(c, op + 1);
 #define READ_R(...) READ_ANY(R, __VA_ARGS__)
 #define READ_M(...) READ_ANY(M, __VA_ARGS__)
 
-#define JUMP_ANY(DK, NAME, dw, SK, sw)                                                                                 \
+#define BRANCH_N(NAME, dw, SK, sw) BRANCH(op, NAME(c, op), dw)
+
+#define TARGET_ANY(DK, NAME, dw, SK, sw)                                                                               \
     uint32_t d = DESTINATION_##DK(dw);                                                                                 \
-    const struct op *next = NAME(c, op, d, dw);                                                                        \
-    if (unlikely(!next))                                                                                               \
-        return NULL;                                                                                                   \
-    NEXT(c, next);
-#define JUMP_N(...) JUMP_ANY(N, __VA_ARGS__)
-#define JUMP_R(...) JUMP_ANY(R, __VA_ARGS__)
-#define JUMP_M(...) JUMP_ANY(M, __VA_ARGS__)
+    LAND(NAME(c, op, d));
+#define TARGET_R(...) TARGET_ANY(R, __VA_ARGS__)
+#define TARGET_M(...) TARGET_ANY(M, __VA_ARGS__)
+#define TARGET_K(...) TARGET_ANY(K, __VA_ARGS__)
+
+#define PUSH_RETURN(w)                                                                                                 \
+    uint32_t top = c->slots[ESP] - (w) / 8;                                                                            \
+    STORE(top, after(c, op), w)                                                                                        \
+    c->slots[ESP] = top;
+
+#define CALL_N(NAME, dw, SK, sw)                                                                                       \
+    PUSH_RETURN(dw)                                                                                                    \
+    BRANCH(op, NAME(c, op), dw)
+
+#define CALL_TARGET_ANY(DK, NAME, dw, SK, sw)                                                                          \
+    uint32_t d = DESTINATION_##DK(dw);                                                                                 \
+    PUSH_RETURN(dw)                                                                                                    \
+    LAND(NAME(c, op, d));
+#define CALL_TARGET_R(...) CALL_TARGET_ANY(R, __VA_ARGS__)
+#define CALL_TARGET_M(...) CALL_TARGET_ANY(M, __VA_ARGS__)
+
+#define JUMP_N(NAME, dw, SK, sw) return NAME(c, op, 0, dw);
 
 #define CUSTOM_ANY(memory, NAME, dw, SK, sw)                                                                           \
     if (unlikely(!NAME(c, op, memory, dw)))                                                                            \
-        return op_stop(c, op);                                                                                         \
+        TAIL op_stop(c, op);                                                                                           \
     NEXT(c, op + 1);
 #define CUSTOM_N(...) CUSTOM_ANY(false, __VA_ARGS__)
 #define CUSTOM_R(...) CUSTOM_ANY(false, __VA_ARGS__)
 #define CUSTOM_M(...) CUSTOM_ANY(true, __VA_ARGS__)
 
-/* One handler: destination kind and width, source kind and width. */
-#define OP(id, suffix, NAME, SHAPE, DK, dw, SK, sw)                                                                    \
-    HANDLER(id##suffix)                                                                                                \
+/* One handler. `fast`: accesses that the TLB does not have at hand are left to the handler `otherwise`, which starts
+ * the instruction again; so the fast one calls nothing and needs no stack. Else it does all itself. */
+#define HANDLER(...) HANDLER_(__VA_ARGS__)
+#define HANDLER_(name, fast_, base_only_, unseen_, fused_, destination_, source_, base_, otherwise_, SHAPE, NAME, DK,  \
+                 dw, SK, sw)                                                                                           \
+    NO_ICF static const struct op *name(struct cpu *c, const struct op *op)                                            \
     {                                                                                                                  \
+        const bool fast UNUSED = fast_, base_only UNUSED = base_only_;                                                 \
+        const enum condition fused UNUSED = fused_;                                                                    \
+        const unsigned destination UNUSED = destination_, source UNUSED = source_, base UNUSED = base_;                \
+        op_fn *const otherwise UNUSED = otherwise_;                                                                    \
+        struct flags copy = c->flags, *f UNUSED = unseen_ ? &copy : &c->flags;                                         \
         SHAPE##_##DK(NAME, dw, SK, sw)                                                                                 \
     }
+
+/* What a handler knows: nothing; that the address has no index; which registers there are. */
+#define NOT_FUSED                        CONDITION_COUNT
+#define SLOWLY                           false, false, false, NOT_FUSED, op->destination, op->source, op->base
+#define ANY(unseen, fused)               true, false, unseen, fused, op->destination, op->source, op->base
+#define BASE(unseen, fused)              true, true, unseen, fused, op->destination, op->source, op->base
+#define WITH_D(unseen, fused, d, unused) true, true, unseen, fused, 4 * d, op->source, op->base
+#define WITH_S(unseen, fused, s, unused) true, true, unseen, fused, op->destination, 4 * s, op->base
+#define WITH_B(unseen, fused, b, unused) true, true, unseen, fused, op->destination, op->source, 4 * b
+#define WITH_DS(unseen, fused, d, s)     true, true, unseen, fused, 4 * d, 4 * s, op->base
+#define WITH_DB(unseen, fused, d, b)     true, true, unseen, fused, 4 * d, op->source, 4 * b
+#define WITH_SB(unseen, fused, s, b)     true, true, unseen, fused, op->destination, 4 * s, 4 * b
+
+#define PER_REGISTER(X, ...)                                                                                           \
+    X(0, 0, __VA_ARGS__)                                                                                               \
+    X(1, 0, __VA_ARGS__)                                                                                               \
+    X(2, 0, __VA_ARGS__) X(3, 0, __VA_ARGS__) X(4, 0, __VA_ARGS__) X(5, 0, __VA_ARGS__) X(6, 0, __VA_ARGS__)           \
+        X(7, 0, __VA_ARGS__)
+#define PER_SECOND(X, a, ...)                                                                                          \
+    X(a, 0, __VA_ARGS__)                                                                                               \
+    X(a, 1, __VA_ARGS__)                                                                                               \
+    X(a, 2, __VA_ARGS__) X(a, 3, __VA_ARGS__) X(a, 4, __VA_ARGS__) X(a, 5, __VA_ARGS__) X(a, 6, __VA_ARGS__)           \
+        X(a, 7, __VA_ARGS__)
+#define PER_PAIR(X, ...)                                                                                               \
+    PER_SECOND(X, 0, __VA_ARGS__)                                                                                      \
+    PER_SECOND(X, 1, __VA_ARGS__)                                                                                      \
+    PER_SECOND(X, 2, __VA_ARGS__) PER_SECOND(X, 3, __VA_ARGS__) PER_SECOND(X, 4, __VA_ARGS__)                          \
+        PER_SECOND(X, 5, __VA_ARGS__) PER_SECOND(X, 6, __VA_ARGS__) PER_SECOND(X, 7, __VA_ARGS__)
+
+/* A table of handlers that know their registers. */
+#define KNOWING(a, b, id, WITH, unseen, ...) HANDLER(id##_##a##b, WITH(unseen, NOT_FUSED, a, b), __VA_ARGS__)
+#define KNOWN(a, b, id)                      id##_##a##b,
+#define TABLE(PER, id, WITH, unseen, ...)                                                                              \
+    PER(KNOWING, id, WITH, unseen, __VA_ARGS__)                                                                        \
+    static op_fn *const id[] = {PER(KNOWN, id)};
+
+/* What a row and a combination of operand kinds have: see struct handlers. */
+#define HANDLERS_ONE(id, ...)                                                                                          \
+    HANDLER(id##_any, SLOWLY, op_stop, __VA_ARGS__)                                                                    \
+    static const struct handlers id = {.run = {{id##_any, id##_any}, {id##_any, id##_any}}};
+
+/* Where there is memory, a slow handler stands behind the fast ones. */
+#define HANDLERS_MEMORY(id, ...)                                                                                       \
+    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
+        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
+            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__) static const struct handlers id = {     \
+                .run = {{id##_any, id##_base}, {id##_any, id##_base}}};
+
+/* MOVE: with tables. PER and WITH say of which registers, `by` the same. */
+#define HANDLERS_MOVE(PER, WITH, by, id, ...)                                                                          \
+    COLD HANDLER(id##_slow, SLOWLY, op_stop,                                                                           \
+                 __VA_ARGS__) HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow,                                      \
+                                      __VA_ARGS__) HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)  \
+        TABLE(PER, id##_known, WITH, false, id##_slow, __VA_ARGS__) static const struct handlers id = {                \
+            .run = {{id##_any, id##_base}, {id##_any, id##_base}}, .known_by = by, .known = {id##_known, id##_known}};
+
+/* ALU: with flags that are seen and without, alone and with a jump. */
+#define HANDLERS_ALU(PER, WITH, by, id, ...)                                                                           \
+    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
+        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
+            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
+                HANDLER(id##_any_unseen, ANY(true, NOT_FUSED), id##_slow, __VA_ARGS__)                                 \
+                    HANDLER(id##_base_unseen, BASE(true, NOT_FUSED), id##_slow, __VA_ARGS__)                           \
+                        TABLE(PER, id##_known, WITH, false, id##_slow, __VA_ARGS__)                                    \
+                            TABLE(PER, id##_known_unseen, WITH, true, id##_slow, __VA_ARGS__)                          \
+                                FUSED_TABLE(RESULT_CONDITIONS, id##_any_fused, ANY, id##_slow, __VA_ARGS__)            \
+                                    FUSED_TABLE(RESULT_CONDITIONS, id##_base_fused, BASE, id##_slow,                   \
+                                                __VA_ARGS__) static const struct handlers id = {                       \
+                                        .run = {{id##_any, id##_base}, {id##_any_unseen, id##_base_unseen}},           \
+                                        .known_by = by,                                                                \
+                                        .known = {id##_known, id##_known_unseen},                                      \
+                                        .fused = {id##_any_fused, id##_base_fused}};
+
+/* The same of 8 and 16 bits. */
+#define HANDLERS_ALU_NARROW(id, ...)                                                                                   \
+    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
+        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
+            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
+                HANDLER(id##_any_unseen, ANY(true, NOT_FUSED), id##_slow, __VA_ARGS__)                                 \
+                    HANDLER(id##_base_unseen, BASE(true, NOT_FUSED), id##_slow,                                        \
+                            __VA_ARGS__) static const struct handlers id = {                                           \
+                        .run = {{id##_any, id##_base}, {id##_any_unseen, id##_base_unseen}}};
+
+#define HANDLERS_COMPARE(id, ...)                                                                                      \
+    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
+        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
+            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
+                FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_any_fused, ANY, id##_slow, __VA_ARGS__)                        \
+                    FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_base_fused, BASE, id##_slow,                               \
+                                __VA_ARGS__) static const struct handlers id = {                                       \
+                        .run = {{id##_any, id##_base}, {id##_any, id##_base}},                                         \
+                        .fused = {id##_any_fused, id##_base_fused}};
+
+/* A table of handlers for an instruction and the conditional jump behind it, for those conditions that compilers put
+ * after a comparison, or after another result. */
+#define CONDITIONS_OF_COMPARE(X, ...)                                                                                  \
+    X(B, __VA_ARGS__)                                                                                                  \
+    X(AE, __VA_ARGS__)                                                                                                 \
+    X(E, __VA_ARGS__) X(NE, __VA_ARGS__) X(BE, __VA_ARGS__) X(A, __VA_ARGS__) X(S, __VA_ARGS__) X(NS, __VA_ARGS__)     \
+        X(L, __VA_ARGS__) X(GE, __VA_ARGS__) X(LE, __VA_ARGS__) X(G, __VA_ARGS__)
+#define RESULT_CONDITIONS(X, ...) X(E, __VA_ARGS__) X(NE, __VA_ARGS__) X(S, __VA_ARGS__) X(NS, __VA_ARGS__)
+
+#define FUSING(condition, id, HOW, ...) HANDLER(id##_##condition, HOW(false, CONDITION_##condition), __VA_ARGS__)
+#define FUSION(condition, id)           [CONDITION_##condition] = id##_##condition,
+#define FUSED_TABLE(EACH, id, HOW, ...)                                                                                \
+    EACH(FUSING, id, HOW, __VA_ARGS__)                                                                                 \
+    static op_fn *const id[CONDITION_COUNT] = {EACH(FUSION, id)};
+
+/* Which of these, by shape, kinds of operands and, where registers are known, width of the destination. */
+#define OP(id, suffix, NAME, SHAPE, DK, dw, SK, sw) OP_##SHAPE(id##suffix, SHAPE, NAME, DK, dw, SK, sw)
+
+#define OP_WRITE(id, SHAPE, NAME, DK, dw, SK, sw) HANDLERS_MEMORY(id, SHAPE, NAME, DK, dw, SK, sw)
+#define OP_MODIFY                                 HANDLERS_MEMORY
+#define OP_COMPARE                                HANDLERS_COMPARE
+#define OP_TARGET                                 HANDLERS_MEMORY
+#define OP_CALL                                   HANDLERS_MEMORY
+#define OP_CALL_TARGET                            HANDLERS_MEMORY
+#define OP_BRANCH                                 HANDLERS_ONE
+#define OP_JUMP                                   HANDLERS_ONE
+#define OP_READ                                   HANDLERS_ONE
+#define OP_EXCHANGE                               HANDLERS_ONE
+#define OP_CUSTOM                                 HANDLERS_ONE
+
+#define OP_MOVE(id, SHAPE, NAME, DK, dw, SK, sw) MOVE_##DK##SK##_##dw(id, SHAPE, NAME, DK, dw, SK, sw)
+#define MOVE_RR_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_DS, KNOWN_BY_DS, __VA_ARGS__)
+#define MOVE_RI_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
+#define MOVE_RM_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_DB, KNOWN_BY_DB, __VA_ARGS__)
+#define MOVE_RA_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_DB, KNOWN_BY_DB, __VA_ARGS__)
+#define MOVE_MR_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_SB, KNOWN_BY_SB, __VA_ARGS__)
+#define MOVE_MI_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_B, KNOWN_BY_B, __VA_ARGS__)
+#define MOVE_KR_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_S, KNOWN_BY_S, __VA_ARGS__)
+#define MOVE_RK_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
+#define MOVE_KM_32                               HANDLERS_MEMORY
+#define MOVE_KI_32                               HANDLERS_MEMORY
+#define MOVE_RR_16                               HANDLERS_MEMORY
+#define MOVE_RI_16                               HANDLERS_MEMORY
+#define MOVE_RM_16                               HANDLERS_MEMORY
+#define MOVE_RA_16                               HANDLERS_MEMORY
+#define MOVE_MR_16                               HANDLERS_MEMORY
+#define MOVE_MI_16                               HANDLERS_MEMORY
+#define MOVE_KR_16                               HANDLERS_MEMORY
+#define MOVE_RK_16                               HANDLERS_MEMORY
+#define MOVE_KM_16                               HANDLERS_MEMORY
+#define MOVE_KI_16                               HANDLERS_MEMORY
+#define MOVE_RR_8                                HANDLERS_MEMORY
+#define MOVE_RI_8                                HANDLERS_MEMORY
+#define MOVE_RM_8                                HANDLERS_MEMORY
+#define MOVE_MR_8                                HANDLERS_MEMORY
+#define MOVE_MI_8                                HANDLERS_MEMORY
+
+#define OP_ALU(id, SHAPE, NAME, DK, dw, SK, sw) ALU_##DK##SK##_##dw(id, SHAPE, NAME, DK, dw, SK, sw)
+#define ALU_RR_32(...)                          HANDLERS_ALU(PER_PAIR, WITH_DS, KNOWN_BY_DS, __VA_ARGS__)
+#define ALU_RI_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
+#define ALU_RN_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
+#define ALU_RM_32(...)                          HANDLERS_ALU(PER_PAIR, WITH_DB, KNOWN_BY_DB, __VA_ARGS__)
+#define ALU_MR_32(...)                          HANDLERS_ALU(PER_PAIR, WITH_SB, KNOWN_BY_SB, __VA_ARGS__)
+#define ALU_MI_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_B, KNOWN_BY_B, __VA_ARGS__)
+#define ALU_MN_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_B, KNOWN_BY_B, __VA_ARGS__)
+#define ALU_RR_16                               HANDLERS_ALU_NARROW
+#define ALU_RI_16                               HANDLERS_ALU_NARROW
+#define ALU_RN_16                               HANDLERS_ALU_NARROW
+#define ALU_RM_16                               HANDLERS_ALU_NARROW
+#define ALU_MR_16                               HANDLERS_ALU_NARROW
+#define ALU_MI_16                               HANDLERS_ALU_NARROW
+#define ALU_MN_16                               HANDLERS_ALU_NARROW
+#define ALU_RR_8                                HANDLERS_ALU_NARROW
+#define ALU_RI_8                                HANDLERS_ALU_NARROW
+#define ALU_RN_8                                HANDLERS_ALU_NARROW
+#define ALU_RM_8                                HANDLERS_ALU_NARROW
+#define ALU_MR_8                                HANDLERS_ALU_NARROW
+#define ALU_MI_8                                HANDLERS_ALU_NARROW
+#define ALU_MN_8                                HANDLERS_ALU_NARROW
 
 /* Handlers of each form. Suffixes: r, m by ModRM; 32, 16 by operand size. */
 #define ONE(id, B, S, DK, SK, w) OP(id, , B, S, DK, w, SK, w)
@@ -116,28 +390,37 @@
     OP(id, r32, B, S, R, 32, R, sw32)                                                                                  \
     OP(id, m32, B, S, R, 32, M, sw32) OP(id, r16, B, S, R, 16, R, sw16) OP(id, m16, B, S, R, 16, M, sw16)
 
-#define FORM_NONE(id, B, S)          ONE(id, B, S, N, N, 32)
-#define FORM_NONE_b(id, B, S)        ONE(id, B, S, N, N, 8)
-#define FORM_NONE_v(id, B, S)        WIDE(id, B, S, N, N)
-#define FORM_String_b(id, B, S)      ONE(id, B, S, N, N, 8)
-#define FORM_String_v(id, B, S)      WIDE(id, B, S, N, N)
-#define FORM_Ib(id, B, S)            ONE(id, B, S, N, I, 32)
-#define FORM_Ibs(id, B, S)           WIDE(id, B, S, N, I)
-#define FORM_Iw(id, B, S)            WIDE(id, B, S, N, I)
-#define FORM_Iz(id, B, S)            WIDE(id, B, S, N, I)
-#define FORM_Iw_Ib(id, B, S)         WIDE(id, B, S, N, I)
-#define FORM_Jb(id, B, S)            WIDE(id, B, S, N, N)
-#define FORM_Jz(id, B, S)            WIDE(id, B, S, N, N)
-#define FORM_AL_Ib(id, B, S)         ONE(id, B, S, R, I, 8)
-#define FORM_eAX_Iz(id, B, S)        WIDE(id, B, S, R, I)
-#define FORM_AL_port(id, B, S)       ONE(id, B, S, N, I, 8)
-#define FORM_eAX_port(id, B, S)      WIDE(id, B, S, N, I)
-#define FORM_AL_Ob(id, B, S)         ONE(id, B, S, R, M, 8)
-#define FORM_eAX_Ov(id, B, S)        WIDE(id, B, S, R, M)
-#define FORM_Ob_AL(id, B, S)         ONE(id, B, S, M, R, 8)
-#define FORM_Ov_eAX(id, B, S)        WIDE(id, B, S, M, R)
-#define FORM_Zv(id, B, S)            WIDE(id, B, S, R, N)
-#define FORM_Zv_eAX(id, B, S)        WIDE(id, B, S, R, R)
+#define FORM_NONE(id, B, S)     ONE(id, B, S, N, N, 32)
+#define FORM_NONE_b(id, B, S)   ONE(id, B, S, N, N, 8)
+#define FORM_NONE_v(id, B, S)   WIDE(id, B, S, N, N)
+#define FORM_String_b(id, B, S) ONE(id, B, S, N, N, 8)
+#define FORM_String_v(id, B, S) WIDE(id, B, S, N, N)
+#define FORM_Ib(id, B, S)       ONE(id, B, S, N, I, 32)
+#define FORM_Ibs(id, B, S)      WIDE(id, B, S, N, I)
+#define FORM_Iw(id, B, S)       WIDE(id, B, S, N, I)
+#define FORM_Iz(id, B, S)       WIDE(id, B, S, N, I)
+#define FORM_Iw_Ib(id, B, S)    WIDE(id, B, S, N, I)
+#define FORM_Jb(id, B, S)       WIDE(id, B, S, N, N)
+#define FORM_Jz(id, B, S)       WIDE(id, B, S, N, N)
+#define FORM_AL_Ib(id, B, S)    ONE(id, B, S, R, I, 8)
+#define FORM_eAX_Iz(id, B, S)   WIDE(id, B, S, R, I)
+#define FORM_AL_port(id, B, S)  ONE(id, B, S, N, I, 8)
+#define FORM_eAX_port(id, B, S) WIDE(id, B, S, N, I)
+#define FORM_AL_Ob(id, B, S)    ONE(id, B, S, R, M, 8)
+#define FORM_eAX_Ov(id, B, S)   WIDE(id, B, S, R, M)
+#define FORM_Ob_AL(id, B, S)    ONE(id, B, S, M, R, 8)
+#define FORM_Ov_eAX(id, B, S)   WIDE(id, B, S, M, R)
+#define FORM_Zv(id, B, S)       WIDE(id, B, S, R, N)
+#define FORM_Zv_eAX(id, B, S)   WIDE(id, B, S, R, R)
+#define FORM_push_Zv(id, B, S)  WIDE(id, B, S, K, R)
+#define FORM_push_Ev(id, B, S)                                                                                         \
+    OP(id, r32, B, S, K, 32, R, 32)                                                                                    \
+    OP(id, m32, B, S, K, 32, M, 32) OP(id, r16, B, S, K, 16, R, 16) OP(id, m16, B, S, K, 16, M, 16)
+#define FORM_push_Iz(id, B, S)       WIDE(id, B, S, K, I)
+#define FORM_push_Ibs(id, B, S)      WIDE(id, B, S, K, I)
+#define FORM_pop_Zv(id, B, S)        WIDE(id, B, S, R, K)
+#define FORM_pop_v(id, B, S)         WIDE(id, B, S, K, N)
+#define FORM_pop_Iw(id, B, S)        WIDE(id, B, S, K, N)
 #define FORM_Zb_Ib(id, B, S)         ONE(id, B, S, R, I, 8)
 #define FORM_Zv_Iz(id, B, S)         WIDE(id, B, S, R, I)
 #define FORM_Eb(id, B, S)            BYTE_E(id, B, S, N)
@@ -193,51 +476,51 @@
 /* Which of a form's handlers runs: [operand size][register, memory]. */
 #define RUN_ONE(id)                                                                                                    \
     {                                                                                                                  \
-        {id, id},                                                                                                      \
+        {&id, &id},                                                                                                    \
         {                                                                                                              \
-            id, id                                                                                                     \
+            &id, &id                                                                                                   \
         }                                                                                                              \
     }
 #define RUN_WIDE(id)                                                                                                   \
     {                                                                                                                  \
-        {id##32, id##32},                                                                                              \
+        {&id##32, &id##32},                                                                                            \
         {                                                                                                              \
-            id##16, id##16                                                                                             \
+            &id##16, &id##16                                                                                           \
         }                                                                                                              \
     }
 #define RUN_BYTE_E(id)                                                                                                 \
     {                                                                                                                  \
-        {id##r, id##m},                                                                                                \
+        {&id##r, &id##m},                                                                                              \
         {                                                                                                              \
-            id##r, id##m                                                                                               \
+            &id##r, &id##m                                                                                             \
         }                                                                                                              \
     }
 #define RUN_WIDE_E(id)                                                                                                 \
     {                                                                                                                  \
-        {id##r32, id##m32},                                                                                            \
+        {&id##r32, &id##m32},                                                                                          \
         {                                                                                                              \
-            id##r16, id##m16                                                                                           \
+            &id##r16, &id##m16                                                                                         \
         }                                                                                                              \
     }
 #define RUN_M(id)                                                                                                      \
     {                                                                                                                  \
-        {NULL, id##m},                                                                                                 \
+        {NULL, &id##m},                                                                                                \
         {                                                                                                              \
-            NULL, id##m                                                                                                \
+            NULL, &id##m                                                                                               \
         }                                                                                                              \
     }
 #define RUN_R(id)                                                                                                      \
     {                                                                                                                  \
-        {id##r, NULL},                                                                                                 \
+        {&id##r, NULL},                                                                                                \
         {                                                                                                              \
-            id##r, NULL                                                                                                \
+            &id##r, NULL                                                                                               \
         }                                                                                                              \
     }
 #define RUN_WIDE_M(id)                                                                                                 \
     {                                                                                                                  \
-        {NULL, id##m32},                                                                                               \
+        {NULL, &id##m32},                                                                                              \
         {                                                                                                              \
-            NULL, id##m16                                                                                              \
+            NULL, &id##m16                                                                                             \
         }                                                                                                              \
     }
 
@@ -263,6 +546,13 @@
 #define RUN_Ov_eAX        RUN_WIDE
 #define RUN_Zv            RUN_WIDE
 #define RUN_Zv_eAX        RUN_WIDE
+#define RUN_push_Zv       RUN_WIDE
+#define RUN_push_Ev       RUN_WIDE_E
+#define RUN_push_Iz       RUN_WIDE
+#define RUN_push_Ibs      RUN_WIDE
+#define RUN_pop_Zv        RUN_WIDE
+#define RUN_pop_v         RUN_WIDE
+#define RUN_pop_Iw        RUN_WIDE
 #define RUN_Zb_Ib         RUN_ONE
 #define RUN_Zv_Iz         RUN_WIDE
 #define RUN_Eb            RUN_BYTE_E
@@ -301,6 +591,8 @@
 #define RUN_P_M    RUN_M
 #define RUN_V_M    RUN_M
 
+static const struct handlers illegal = {.run = {{op_illegal, op_illegal}, {op_illegal, op_illegal}}};
+
 #define DIGIT(d) DIGIT_##d
 #define DIGIT__  NO_DIGIT
 #define DIGIT_0  0
@@ -312,13 +604,14 @@
 #define DIGIT_6  6
 #define DIGIT_7  7
 
-#define ROW(map_, first_, last_, digit_, NAME, form_, flags_, attributes_, illegal_, ...)                              \
+#define ROW(map_, first_, last_, digit_, NAME, form_, shape_, flags_, attributes_, illegal_, ...)                      \
     {.name = NAME,                                                                                                     \
      .map = MAP_##map_,                                                                                                \
      .first = first_,                                                                                                  \
      .last = last_,                                                                                                    \
      .digit = DIGIT(digit_),                                                                                           \
      .form = FORM_##form_,                                                                                             \
+     .shape = SHAPE_##shape_,                                                                                          \
      .flags = FLAGS_##flags_,                                                                                          \
      .attributes = attributes_,                                                                                        \
      .illegal = illegal_,                                                                                              \
@@ -326,15 +619,20 @@
 
 const struct encoding encodings[] = {
     /* What is found where no row is listed. */
-    {.name = "ILLEGAL", .digit = NO_DIGIT, .form = FORM_NONE, .illegal = ILLEGAL_UNDEFINED, .run = RUN_ONE(op_illegal)},
+    {.name = "ILLEGAL",
+     .digit = NO_DIGIT,
+     .form = FORM_NONE,
+     .shape = SHAPE_CUSTOM,
+     .illegal = ILLEGAL_UNDEFINED,
+     .run = RUN_ONE(illegal)},
 #define INSN(map, opcode, digit, NAME, form, shape, flags, attributes)                                                 \
-    ROW(map, 0x##opcode, 0x##opcode, digit, #NAME, form, flags, attributes, LEGAL,                                     \
+    ROW(map, 0x##opcode, 0x##opcode, digit, #NAME, form, shape, flags, attributes, LEGAL,                              \
         RUN_##form(op_##map##_##opcode##_##digit##_))
 #define INSN_R(map, opcode, digit, NAME, form, shape, flags, attributes)                                               \
-    ROW(map, 0x##opcode, 0x##opcode + 7, digit, #NAME, form, flags, attributes, LEGAL,                                 \
+    ROW(map, 0x##opcode, 0x##opcode + 7, digit, #NAME, form, shape, flags, attributes, LEGAL,                          \
         RUN_##form(op_##map##_##opcode##_##digit##_))
 #define ILLEGAL(map, first, last, digit, why)                                                                          \
-    ROW(map, 0x##first, 0x##last, digit, "ILLEGAL", NONE, NONE, 0, ILLEGAL_##why, RUN_ONE(op_illegal))
+    ROW(map, 0x##first, 0x##last, digit, "ILLEGAL", NONE, CUSTOM, NONE, 0, ILLEGAL_##why, RUN_ONE(illegal))
 #include "instructions.def"
 #undef INSN
 #undef INSN_R

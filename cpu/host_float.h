@@ -6,7 +6,7 @@
  *
  * It is, for add, subtract, multiply, divide and square root, because IEEE 754 leaves one answer for each: the exact
  * value, rounded once. What it leaves open is kept out:
- * - The rounding is to nearest in MXCSR, as it is in C: a library function may assume the default modes (C17 7.6).
+ * - The rounding is to nearest in MXCSR, as it is in C by default (C17 7.6), and denali_run() sees to that.
  * - Operands are zero, normal or infinite. The result is normal and not the least such number, or a zero that is exact.
  *   So no NaN was chosen or made; nothing was denormal, overflowed, underflowed or was divided by zero; and DAZ and
  *   FTZ, the guest's and the host's, had nothing to do.

@@ -37,4 +37,7 @@ struct memory {
     uint64_t tag;   /* never used before by another memory, nor by this one with other pages; < 2^43 */
     uint32_t size;  /* bytes accessible from address 0; a multiple of PAGE_SIZE */
     bool exhausted; /* a write failed for want of a physical frame */
+    /* All `size` bytes in one piece, for reading; NULL: only page by page. They are at all times what `read` shows.
+     * When the pointer changes, so does the tag. */
+    const uint8_t *flat;
 };

@@ -8,49 +8,87 @@
 
 MODIFY_BODY(ADD)
 {
-    return flags_add(c, d, s, 0, bits);
+    return flags_add(f, d, s, 0, bits);
 }
 
 MODIFY_BODY(ADC)
 {
-    return flags_add(c, d, s, flag_cf(c), bits);
+    return flags_add(f, d, s, flag_cf(f), bits);
 }
 
 MODIFY_BODY(SUB)
 {
-    return flags_subtract(c, d, s, 0, bits);
+    return flags_subtract(f, d, s, 0, bits);
 }
 
 MODIFY_BODY(SBB)
 {
-    return flags_subtract(c, d, s, flag_cf(c), bits);
+    return flags_subtract(f, d, s, flag_cf(f), bits);
 }
 
-READ_BODY(CMP)
+COMPARE_BODY(CMP)
 {
-    flags_subtract(c, d, s, 0, bits);
-    return true;
+    flags_subtract(f, d, s, 0, bits);
+}
+
+/* Whether the condition holds after a comparison, from the operands: what the flags would say, in fewer steps. */
+INLINE bool CMP_holds(enum condition condition, uint32_t d, uint32_t s, unsigned bits)
+{
+    int64_t difference = sign_extend(d - s, bits);
+    bool holds;
+
+    switch ((int)condition & ~1) {
+    case CONDITION_B:
+        holds = d < s;
+        break;
+    case CONDITION_E:
+        holds = d == s;
+        break;
+    case CONDITION_BE:
+        holds = d <= s;
+        break;
+    case CONDITION_S:
+        holds = difference < 0;
+        break;
+    case CONDITION_L:
+        holds = sign_extend(d, bits) < sign_extend(s, bits);
+        break;
+    case CONDITION_LE:
+        holds = sign_extend(d, bits) <= sign_extend(s, bits);
+        break;
+    case CONDITION_O:
+        holds = sign_extend(d, bits) - sign_extend(s, bits) != difference;
+        break;
+    default:
+        holds = !__builtin_parity((uint32_t)difference & 0xFF);
+        break;
+    }
+    return holds ^ ((int)condition & 1);
+}
+
+INLINE bool TEST_holds(enum condition condition, uint32_t d, uint32_t s, unsigned bits)
+{
+    return CMP_holds(condition, d & s, 0, bits);
 }
 
 MODIFY_BODY(AND)
 {
-    return flags_logic(c, d & s, bits);
+    return flags_logic(f, d & s, bits);
 }
 
 MODIFY_BODY(OR)
 {
-    return flags_logic(c, d | s, bits);
+    return flags_logic(f, d | s, bits);
 }
 
 MODIFY_BODY(XOR)
 {
-    return flags_logic(c, d ^ s, bits);
+    return flags_logic(f, d ^ s, bits);
 }
 
-READ_BODY(TEST)
+COMPARE_BODY(TEST)
 {
-    flags_logic(c, d & s, bits);
-    return true;
+    flags_logic(f, d & s, bits);
 }
 
 MODIFY_BODY(NOT)
@@ -60,29 +98,29 @@ MODIFY_BODY(NOT)
 
 MODIFY_BODY(NEG)
 {
-    return flags_subtract(c, 0, d, 0, bits);
+    return flags_subtract(f, 0, d, 0, bits);
 }
 
 /* INC and DEC leave CF as it was. */
 MODIFY_BODY(INC)
 {
-    bool cf = flag_cf(c);
-    uint32_t result = flags_add(c, d, 1, 0, bits);
-    flags_set_cf(c, cf);
+    bool cf = flag_cf(f);
+    uint32_t result = flags_add(f, d, 1, 0, bits);
+    flags_set_cf(f, cf);
     return result;
 }
 
 MODIFY_BODY(DEC)
 {
-    bool cf = flag_cf(c);
-    uint32_t result = flags_subtract(c, d, 1, 0, bits);
-    flags_set_cf(c, cf);
+    bool cf = flag_cf(f);
+    uint32_t result = flags_subtract(f, d, 1, 0, bits);
+    flags_set_cf(f, cf);
     return result;
 }
 
 EXCHANGE_BODY(XADD)
 {
-    uint32_t sum = flags_add(c, *d, *s, 0, bits);
+    uint32_t sum = flags_add(f, *d, *s, 0, bits);
     *s = *d;
     *d = sum;
 }
@@ -98,7 +136,7 @@ EXCHANGE_BODY(XCHG)
 MODIFY_BODY(CMPXCHG)
 {
     uint32_t accumulator = slot_get(c, SLOT_EAX, bits);
-    flags_subtract(c, accumulator, d, 0, bits);
+    flags_subtract(f, accumulator, d, 0, bits);
     if (accumulator == d)
         return s;
     slot_put(c, SLOT_EAX, d, bits);
@@ -112,7 +150,7 @@ CUSTOM_BODY(CMPXCHG8B)
         return false;
     uint64_t old = bytes_get(operand, 4) | (uint64_t)bytes_get(operand + 4, 4) << 32;
     bool equal = old == (c->slots[EAX] | (uint64_t)c->slots[EDX] << 32);
-    uint32_t status = flags_status(c);
+    uint32_t status = flags_status(&c->flags);
 
     if (equal) {
         bytes_put(operand, c->slots[EBX], 4);
@@ -122,13 +160,13 @@ CUSTOM_BODY(CMPXCHG8B)
         c->slots[EDX] = (uint32_t)(old >> 32);
     }
     modify_end(c, operand, 8);
-    flags_set_status(c, (status & ~(uint32_t)FLAG_ZF) | (equal ? FLAG_ZF : 0));
+    flags_set_status(&c->flags, (status & ~(uint32_t)FLAG_ZF) | (equal ? FLAG_ZF : 0));
     return true;
 }
 
-static inline void set_multiply_flags(struct cpu *c, bool overflow)
+static inline void set_multiply_flags(struct flags *f, uint32_t product, bool overflow, unsigned bits)
 {
-    flags_set_carry(c, overflow, overflow);
+    flags_set(f, product, pack_carry(overflow, overflow, false), bits);
 }
 
 /* The double-width product in AX, DX:AX or EDX:EAX. */
@@ -159,7 +197,7 @@ READ_BODY(MUL)
 {
     uint64_t product = (uint64_t)slot_get(c, SLOT_EAX, bits) * d;
     put_product(c, product, bits);
-    set_multiply_flags(c, product >> bits != 0);
+    set_multiply_flags(f, (uint32_t)product, product >> bits != 0, bits);
     return true;
 }
 
@@ -167,25 +205,25 @@ READ_BODY(IMUL)
 {
     int64_t product = sign_extend(slot_get(c, SLOT_EAX, bits), bits) * sign_extend(d, bits);
     put_product(c, (uint64_t)product, bits);
-    set_multiply_flags(c, product != sign_extend((uint32_t)product, bits));
+    set_multiply_flags(f, (uint32_t)product, product != sign_extend((uint32_t)product, bits), bits);
     return true;
 }
 
-static inline uint32_t multiply_signed(struct cpu *c, uint32_t a, uint32_t b, unsigned bits)
+static inline uint32_t multiply_signed(struct flags *f, uint32_t a, uint32_t b, unsigned bits)
 {
     int64_t product = sign_extend(a, bits) * sign_extend(b, bits);
-    set_multiply_flags(c, product != sign_extend((uint32_t)product, bits));
+    set_multiply_flags(f, (uint32_t)product, product != sign_extend((uint32_t)product, bits), bits);
     return (uint32_t)product;
 }
 
 MODIFY_BODY(IMUL2)
 {
-    return multiply_signed(c, d, s, bits);
+    return multiply_signed(f, d, s, bits);
 }
 
 WRITE_BODY(IMUL3)
 {
-    return multiply_signed(c, s, op->immediate, bits);
+    return multiply_signed(f, s, op->immediate, bits);
 }
 
 READ_BODY(DIV)
@@ -222,8 +260,8 @@ READ_BODY(IDIV)
 static inline bool decimal_adjust(struct cpu *c, int direction)
 {
     uint32_t al = slot_get(c, SLOT_EAX, 8), result = al;
-    bool low = (al & 15) > 9 || flag_af(c);
-    bool high = al > 0x99 || flag_cf(c);
+    bool low = (al & 15) > 9 || flag_af(&c->flags);
+    bool high = al > 0x99 || flag_cf(&c->flags);
     bool borrow = direction < 0 && low && al < 6;
 
     if (low)
@@ -231,8 +269,7 @@ static inline bool decimal_adjust(struct cpu *c, int direction)
     if (high)
         result += (uint32_t)(0x60 * direction);
     slot_put(c, SLOT_EAX, result, 8);
-    c->flag_result = (int8_t)result;
-    c->flag_carry = pack_carry(high || borrow, false, low);
+    flags_set(&c->flags, result, pack_carry(high || borrow, false, low), 8);
     return true;
 }
 
@@ -249,12 +286,12 @@ CUSTOM_BODY(DAS)
 static inline bool ascii_adjust(struct cpu *c, int direction)
 {
     uint32_t ax = slot_get(c, SLOT_EAX, 16);
-    bool adjust = (ax & 15) > 9 || flag_af(c);
+    bool adjust = (ax & 15) > 9 || flag_af(&c->flags);
 
     if (adjust)
         ax += (uint32_t)(0x106 * direction);
     slot_put(c, SLOT_EAX, ax & 0xFF0F, 16);
-    c->flag_carry = pack_carry(adjust, false, adjust);
+    flags_set(&c->flags, (uint32_t)c->flags.result, pack_carry(adjust, false, adjust), 32);
     return true;
 }
 
@@ -274,7 +311,7 @@ CUSTOM_BODY(AAM)
     if (base == 0)
         return fault(c, DENALI_EXC_DIVIDE, 0);
     slot_put(c, SLOT_EAX, (al / base) << 8 | al % base, 16);
-    flags_logic(c, al % base, 8);
+    flags_logic(&c->flags, al % base, 8);
     return true;
 }
 
@@ -283,13 +320,13 @@ CUSTOM_BODY(AAD)
     uint32_t ax = slot_get(c, SLOT_EAX, 16);
     uint32_t result = ((ax >> 8) * (op->immediate & 0xFF) + ax) & 0xFF;
     slot_put(c, SLOT_EAX, result, 16);
-    flags_logic(c, result, 8);
+    flags_logic(&c->flags, result, 8);
     return true;
 }
 
 CUSTOM_BODY(SALC)
 {
-    slot_put(c, SLOT_EAX, flag_cf(c) ? 0xFF : 0, 8);
+    slot_put(c, SLOT_EAX, flag_cf(&c->flags) ? 0xFF : 0, 8);
     return true;
 }
 
@@ -317,25 +354,25 @@ static inline uint32_t bit_mask(uint32_t number, unsigned bits)
 
 READ_BODY(BT)
 {
-    flags_set_cf(c, d & bit_mask(s, bits));
+    flags_set_cf(f, d & bit_mask(s, bits));
     return true;
 }
 
 MODIFY_BODY(BTS)
 {
-    flags_set_cf(c, d & bit_mask(s, bits));
+    flags_set_cf(f, d & bit_mask(s, bits));
     return d | bit_mask(s, bits);
 }
 
 MODIFY_BODY(BTR)
 {
-    flags_set_cf(c, d & bit_mask(s, bits));
+    flags_set_cf(f, d & bit_mask(s, bits));
     return d & ~bit_mask(s, bits);
 }
 
 MODIFY_BODY(BTC)
 {
-    flags_set_cf(c, d & bit_mask(s, bits));
+    flags_set_cf(f, d & bit_mask(s, bits));
     return d ^ bit_mask(s, bits);
 }
 
@@ -350,9 +387,9 @@ CUSTOM_BODY(BT_G)
 {
     uint32_t number = slot_get(c, op->source, bits);
     if (!memory)
-        return BT(c, op, slot_get(c, op->destination, bits), number, bits);
+        return BT(c, op, &c->flags, slot_get(c, op->destination, bits), number, bits);
     uint64_t value = load(c, bit_string_address(c, op, number, bits), bits / 8);
-    return !(value & LOAD_FAILED) && BT(c, op, (uint32_t)value, number, bits);
+    return !(value & LOAD_FAILED) && BT(c, op, &c->flags, (uint32_t)value, number, bits);
 }
 
 #define BIT_STRING_BODY(name)                                                                                          \
@@ -360,13 +397,14 @@ CUSTOM_BODY(BT_G)
     {                                                                                                                  \
         uint32_t number = slot_get(c, op->source, bits);                                                               \
         if (!memory) {                                                                                                 \
-            slot_put(c, op->destination, name(c, op, slot_get(c, op->destination, bits), number, bits), bits);         \
+            slot_put(c, op->destination, name(c, op, &c->flags, slot_get(c, op->destination, bits), number, bits),     \
+                     bits);                                                                                            \
             return true;                                                                                               \
         }                                                                                                              \
         uint8_t *operand = modify_begin(c, bit_string_address(c, op, number, bits), bits / 8);                         \
         if (!operand)                                                                                                  \
             return false;                                                                                              \
-        bytes_put(operand, name(c, op, bytes_get(operand, bits / 8), number, bits), bits / 8);                         \
+        bytes_put(operand, name(c, op, &c->flags, bytes_get(operand, bits / 8), number, bits), bits / 8);              \
         modify_end(c, operand, bits / 8);                                                                              \
         return true;                                                                                                   \
     }
@@ -374,21 +412,21 @@ BIT_STRING_BODY(BTS)
 BIT_STRING_BODY(BTR)
 BIT_STRING_BODY(BTC)
 
-static inline void set_scan_flags(struct cpu *c, bool zero)
+static inline void set_scan_flags(struct flags *f, bool zero)
 {
-    flags_set_status(c, (flags_status(c) & ~(uint32_t)FLAG_ZF) | (zero ? FLAG_ZF : 0));
+    flags_set_status(f, (flags_status(f) & ~(uint32_t)FLAG_ZF) | (zero ? FLAG_ZF : 0));
 }
 
 /* With s = 0 the destination stays, as AMD documents and Intel's processors do. */
 MODIFY_BODY(BSF)
 {
-    set_scan_flags(c, s == 0);
+    set_scan_flags(f, s == 0);
     return s == 0 ? d : (uint32_t)__builtin_ctz(s);
 }
 
 MODIFY_BODY(BSR)
 {
-    set_scan_flags(c, s == 0);
+    set_scan_flags(f, s == 0);
     return s == 0 ? d : 31 - (uint32_t)__builtin_clz(s);
 }
 

@@ -34,11 +34,11 @@ WRITE_BODY(LEA)
 #define X(name)                                                                                                        \
     WRITE_BODY(SET##name)                                                                                              \
     {                                                                                                                  \
-        return condition_holds(c, CONDITION_##name);                                                                   \
+        return condition_holds(f, CONDITION_##name);                                                                   \
     }                                                                                                                  \
     MODIFY_BODY(CMOV##name)                                                                                            \
     {                                                                                                                  \
-        return condition_holds(c, CONDITION_##name) ? s : d;                                                           \
+        return condition_holds(f, CONDITION_##name) ? s : d;                                                           \
     }
 CONDITIONS(X)
 #undef X
@@ -48,34 +48,26 @@ CUSTOM_BODY(NOP)
     return true;
 }
 
-/* The stack. */
-READ_BODY(PUSH)
+/* The stack. The top of it is the destination of PUSH, and the source of POP. */
+WRITE_BODY(PUSH)
 {
-    return push(c, d, bits);
+    return s;
 }
 
-CUSTOM_BODY(PUSHI)
+WRITE_BODY(POP)
 {
-    return push(c, op->immediate, bits);
+    return s;
 }
 
-CUSTOM_BODY(POP)
-{
-    uint64_t value = pop(c, bits);
-    if (value & LOAD_FAILED)
-        return false;
-    slot_put(c, op->destination, (uint32_t)value, bits);
-    return true;
-}
-
+/* The address is that after the pop (SDM vol. 2, POP). */
 CUSTOM_BODY(POPE)
 {
-    if (!memory)
-        return POP(c, op, memory, bits);
     uint64_t value = load(c, c->slots[ESP], bits / 8);
-    if ((value & LOAD_FAILED) || !store(c, address_of(c, op), (uint32_t)value, bits / 8))
+    if ((value & LOAD_FAILED) || (memory && !store(c, address_of(c, op), (uint32_t)value, bits / 8)))
         return false;
     c->slots[ESP] += bits / 8;
+    if (!memory)
+        slot_put(c, op->destination, (uint32_t)value, bits);
     return true;
 }
 
@@ -159,88 +151,43 @@ CUSTOM_BODY(BOUND)
     return true;
 }
 
-/* Into a block, if the budget is enough for all of it. */
-INLINE const struct op *enter(struct cpu *c, struct block *block)
-{
-    if (unlikely(c->budget < block->instructions)) {
-        c->stop = STOP_LOOKUP;
-        c->unlinked = NULL;
-        return NULL;
-    }
-    c->budget -= block->instructions;
-    c->block = block;
-    return block->ops;
-}
+/* Into a block, whose instructions the budget pays for; of the present one `unpaid` are not executed. */
+#define RUN_BLOCK(block, unpaid)                                                                                       \
+    c->budget += (int64_t)(unpaid) - (block)->instructions;                                                            \
+    if (unlikely(c->budget < 0))                                                                                       \
+        TAIL op_out_of_budget(c, (block)->ops);                                                                        \
+    NEXT(c, (block)->ops);
 
-INLINE bool link_holds(struct cpu *c, const struct link *link, uint32_t eip)
-{
-    const struct tlb_entry *entry = tlb_entry(c, eip);
-    return entry->read_key == tlb_key(c, eip) && entry->page->code && entry->page->code->serial == link->serial;
-}
+/* By the link of the operation `at`, to an address at a distance from the block's that is always the same. */
+#define GO(at, distance)                                                                                               \
+    do {                                                                                                               \
+        struct link *link = op_link(at);                                                                               \
+        if (likely(link->serial == LINK_NEAR)) {                                                                       \
+            c->eip += (distance);                                                                                      \
+            RUN_BLOCK(link->block, (at)->left)                                                                         \
+        }                                                                                                              \
+        c->link = link;                                                                                                \
+        c->target = c->eip + (distance);                                                                               \
+        TAIL op_go_far(c, at);                                                                                         \
+    } while (0)
 
-/* To a target that is always the same relative to the block. */
-INLINE const struct op *go(struct cpu *c, struct link *link, uint32_t eip)
-{
-    if (likely(link->block && (link->serial == 0 || link_holds(c, link, eip)))) {
-        c->eip = eip;
-        return enter(c, link->block);
-    }
-    c->unlinked = link;
-    c->target = eip;
-    c->stop = STOP_LINK;
-    return NULL;
-}
-
-/* To a target that may be another each time. The link remembers the last one; another that has been decoded already is
- * looked up here, so that only new code leaves for the run loop. */
-INLINE const struct op *go_anywhere(struct cpu *c, uint32_t eip)
-{
-    struct link *link = &c->block->links[0];
-    const struct tlb_entry *entry = tlb_entry(c, eip);
-
-    c->eip = eip;
-    if (likely(entry->read_key == tlb_key(c, eip) && entry->page->code)) {
-        if (link->eip == eip && link->serial == entry->page->code->serial)
-            return enter(c, link->block);
-        struct block *block = code_find(entry->page->code, eip & PAGE_MASK);
-        if (likely(block)) {
-            *link = (struct link){.block = block, .serial = entry->page->code->serial, .eip = eip};
-            return enter(c, block);
-        }
-    }
-    c->stop = STOP_LOOKUP;
-    c->unlinked = NULL;
-    return NULL;
-}
-
-INLINE uint32_t jump_target(struct cpu *c, const struct op *op, unsigned bits)
-{
-    return truncate(c->eip + op->immediate, bits);
-}
-
-/* A 16-bit target is cut to 64 KB, so it is not the same relative to the block: such jumps are not linked. */
-INLINE const struct op *jump_by(struct cpu *c, const struct op *op, struct link *link, unsigned bits)
-{
-    uint32_t target = jump_target(c, op, bits);
-    return bits == 16 ? op_leave(c, op, STOP_LOOKUP, target) : go(c, link, target);
-}
-
-INLINE const struct op *jump(struct cpu *c, const struct op *op, unsigned bits)
-{
-    return jump_by(c, op, &c->block->links[0], bits);
-}
-
-INLINE const struct op *jump_if(struct cpu *c, const struct op *op, bool taken, unsigned bits)
-{
-    if (taken)
-        return jump_by(c, op, &c->block->links[1], bits);
-    return go(c, &c->block->links[0], c->eip + op->displacement);
-}
+/* To an address that may be another each time. */
+#define LAND(address)                                                                                                  \
+    do {                                                                                                               \
+        uint32_t to = address;                                                                                         \
+        const struct landing *landing = landing_of(c, to);                                                             \
+        if (likely(landing->eip == to && landing->tag == c->tag)) {                                                    \
+            c->eip = to;                                                                                               \
+            RUN_BLOCK(landing->block, 0)                                                                               \
+        }                                                                                                              \
+        c->target = to;                                                                                                \
+        TAIL op_land(c, op);                                                                                           \
+    } while (0)
 
 #define X(name)                                                                                                        \
-    JUMP_BODY(J##name)                                                                                                 \
+    BRANCH_BODY(J##name)                                                                                               \
     {                                                                                                                  \
-        return jump_if(c, op, condition_holds(c, CONDITION_##name), bits);                                             \
+        return condition_holds(&c->flags, CONDITION_##name);                                                           \
     }
 CONDITIONS(X)
 #undef X
@@ -256,75 +203,69 @@ INLINE uint32_t count_down(struct cpu *c, const struct op *op)
     return count_register(c, op);
 }
 
-JUMP_BODY(LOOP)
+BRANCH_BODY(LOOP)
 {
-    return jump_if(c, op, count_down(c, op) != 0, bits);
+    return count_down(c, op) != 0;
 }
 
-JUMP_BODY(LOOPE)
+BRANCH_BODY(LOOPE)
 {
-    return jump_if(c, op, count_down(c, op) != 0 && flag_zf(c), bits);
+    return count_down(c, op) != 0 && flag_zf(&c->flags);
 }
 
-JUMP_BODY(LOOPNE)
+BRANCH_BODY(LOOPNE)
 {
-    return jump_if(c, op, count_down(c, op) != 0 && !flag_zf(c), bits);
+    return count_down(c, op) != 0 && !flag_zf(&c->flags);
 }
 
-JUMP_BODY(JCXZ)
+BRANCH_BODY(JCXZ)
 {
-    return jump_if(c, op, count_register(c, op) == 0, bits);
+    return count_register(c, op) == 0;
 }
 
-JUMP_BODY(JMP)
+BRANCH_BODY(JMP)
 {
-    return jump(c, op, bits);
+    return true;
 }
 
-JUMP_BODY(JMPE)
+BRANCH_BODY(CALL)
 {
-    return go_anywhere(c, d);
+    return true;
 }
 
-JUMP_BODY(CALL)
+TARGET_BODY(JMPE)
 {
-    if (unlikely(!push(c, after(c, op), bits)))
-        return op_stop(c, op);
-    return jump(c, op, bits);
+    return d;
 }
 
-JUMP_BODY(CALLE)
+TARGET_BODY(CALLE)
 {
-    if (unlikely(!push(c, after(c, op), bits)))
-        return op_stop(c, op);
-    return go_anywhere(c, d);
+    return d;
 }
 
-JUMP_BODY(RET)
+/* The target has been popped: it is the operand. */
+TARGET_BODY(RET)
 {
-    uint64_t target = pop(c, bits);
-    if (unlikely(target & LOAD_FAILED))
-        return op_stop(c, op);
     c->slots[ESP] += op->immediate;
-    return go_anywhere(c, (uint32_t)target);
+    return d;
 }
 
 /* Flags. */
 CUSTOM_BODY(CMC)
 {
-    flags_set_cf(c, !flag_cf(c));
+    flags_set_cf(&c->flags, !flag_cf(&c->flags));
     return true;
 }
 
 CUSTOM_BODY(CLC)
 {
-    flags_set_cf(c, false);
+    flags_set_cf(&c->flags, false);
     return true;
 }
 
 CUSTOM_BODY(STC)
 {
-    flags_set_cf(c, true);
+    flags_set_cf(&c->flags, true);
     return true;
 }
 
@@ -344,20 +285,20 @@ CUSTOM_BODY(STD)
 
 CUSTOM_BODY(LAHF)
 {
-    slot_put(c, SLOT_EAX + 1, (flags_status(c) & FLAGS_IN_AH) | FLAG_ONE, 8);
+    slot_put(c, SLOT_EAX + 1, (flags_status(&c->flags) & FLAGS_IN_AH) | FLAG_ONE, 8);
     return true;
 }
 
 CUSTOM_BODY(SAHF)
 {
-    flags_set_status(c, (flags_status(c) & FLAG_OF) | (slot_get(c, SLOT_EAX + 1, 8) & FLAGS_IN_AH));
+    flags_set_status(&c->flags, (flags_status(&c->flags) & FLAG_OF) | (slot_get(c, SLOT_EAX + 1, 8) & FLAGS_IN_AH));
     return true;
 }
 
 INLINE uint32_t eflags_image(struct cpu *c)
 {
     bool enabled = register_read(c, DENALI_REG_IRQ_ENABLED) != 0;
-    return flags_status(c) | c->control | FLAG_ONE | (enabled ? FLAG_IF : 0);
+    return flags_status(&c->flags) | c->control | FLAG_ONE | (enabled ? FLAG_IF : 0);
 }
 
 CUSTOM_BODY(PUSHF)
@@ -373,7 +314,7 @@ INLINE bool eflags_restore(struct cpu *c, uint32_t image, unsigned bits)
         return false;
     uint32_t kept = bits == 32 ? 0 : c->control & ~UINT32_C(0xFFFF);
     c->control = (image & FLAGS_CONTROL) | kept;
-    flags_set_status(c, image);
+    flags_set_status(&c->flags, image);
     c->check = true;
     return true;
 }
@@ -458,7 +399,7 @@ JUMP_BODY(INT)
 
 JUMP_BODY(INTO)
 {
-    if (flag_of(c))
+    if (flag_of(&c->flags))
         return trap(c, op, DENALI_EXC_OVERFLOW, 0);
     return op_leave(c, op, STOP_LOOKUP, after(c, op));
 }
@@ -489,7 +430,7 @@ CUSTOM_BODY(VIRTUAL)
 
 CUSTOM_BODY(RDTSC)
 {
-    uint64_t before = (uint64_t)(c->start_budget - c->budget) - c->block->instructions + op->number;
+    uint64_t before = (uint64_t)(c->start_budget - c->budget) - op->left - 1;
     uint64_t cycles = c->start_cycles + before;
     c->slots[EAX] = (uint32_t)cycles;
     c->slots[EDX] = (uint32_t)(cycles >> 32);

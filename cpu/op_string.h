@@ -63,7 +63,7 @@ BODY bool cmps_once(struct cpu *c, const struct op *op, unsigned bits)
     uint64_t a = b & LOAD_FAILED ? b : load(c, source_address(c, op), bits / 8);
     if (a & LOAD_FAILED)
         return false;
-    flags_subtract(c, (uint32_t)a, (uint32_t)b, 0, bits);
+    flags_subtract(&c->flags, (uint32_t)a, (uint32_t)b, 0, bits);
     string_advance(c, op, ESI, bits);
     string_advance(c, op, EDI, bits);
     return true;
@@ -74,7 +74,7 @@ BODY bool scas_once(struct cpu *c, const struct op *op, unsigned bits)
     uint64_t value = load(c, destination_address(c, op), bits / 8);
     if (value & LOAD_FAILED)
         return false;
-    flags_subtract(c, slot_get(c, SLOT_EAX, bits), (uint32_t)value, 0, bits);
+    flags_subtract(&c->flags, slot_get(c, SLOT_EAX, bits), (uint32_t)value, 0, bits);
     string_advance(c, op, EDI, bits);
     return true;
 }
@@ -83,9 +83,9 @@ typedef bool string_once(struct cpu *, const struct op *, unsigned bits);
 
 /* An iteration may overwrite the instruction itself. In a block such a store is refused, but not when running alone,
  * nor where the instruction goes on in the next page: then each iteration is decoded, or checked, anew. */
-INLINE bool may_change_itself(const struct cpu *c)
+INLINE bool may_change_itself(const struct cpu *c, const struct op *op)
 {
-    return c->alone || c->block->tail_length != 0;
+    return c->alone || op->straddles;
 }
 
 /* The block has paid for one iteration; each further one is paid for here. */
@@ -100,9 +100,9 @@ BODY bool repeat_string(struct cpu *c, const struct op *op, string_once *once, b
             return false;
         if (count_down(c, op) == 0)
             return true;
-        if (compares && flag_zf(c) != (op->repeat == REPEAT_WHILE_EQUAL))
+        if (compares && flag_zf(&c->flags) != (op->repeat == REPEAT_WHILE_EQUAL))
             return true;
-        if (c->budget == 0 || may_change_itself(c))
+        if (c->budget == 0 || may_change_itself(c, op))
             return leave_with(c, STOP_BUDGET);
         c->budget--;
     }

@@ -90,8 +90,8 @@ VECTOR_ZEROED(X)
 #define X(name, type, sign)                                                                                            \
     CUSTOM_BODY(name)                                                                                                  \
     {                                                                                                                  \
-        union xmm_register s, *d = &c->fpu.xmm[op->destination];                                                       \
-        const union xmm_register mask = c->fpu.xmm[0];                                                                 \
+        union xmm_register s, *d = &c->fpu->xmm[op->destination];                                                      \
+        const union xmm_register mask = c->fpu->xmm[0];                                                                \
         if (!vector_source(c, op, memory, FILE_XMM, 16, &s))                                                           \
             return false;                                                                                              \
         for (unsigned i = 0; i < 16 / sizeof(s.type[0]); i++)                                                          \
@@ -112,8 +112,8 @@ VECTOR_BLENDS(X)
     CUSTOM_BODY(name##suffix)                                                                                          \
     {                                                                                                                  \
         const void *s = vector_in_place(c, op, memory, FILE_XMM, (count) == 1 ? (width) / 8 : 16);                     \
-        union xmm_register *d = &c->fpu.xmm[op->destination];                                                          \
-        if (DENALI_HOST_FLOAT && likely(s && host_##name(c->fpu.mxcsr, d, s, width, count, op->immediate)))            \
+        union xmm_register *d = &c->fpu->xmm[op->destination];                                                         \
+        if (DENALI_HOST_FLOAT && likely(s && host_##name(c->fpu->mxcsr, d, s, width, count, op->immediate)))           \
             return true;                                                                                               \
         return sse_apply(c, op, memory, sse_##name, width, count);                                                     \
     }
@@ -141,7 +141,7 @@ SSE_PACKED(X)
     {                                                                                                                  \
         const void *s = vector_in_place(c, op, memory, FILE_##from, bytes);                                            \
         union xmm_register d = vector_get(c, FILE_##to, op->destination);                                              \
-        if (!DENALI_HOST_FLOAT || unlikely(!s || !host_##name(c->fpu.mxcsr, &d, s)))                                   \
+        if (!DENALI_HOST_FLOAT || unlikely(!s || !host_##name(c->fpu->mxcsr, &d, s)))                                  \
             return sse_convert(c, op, memory, sse_##name, FILE_##from, FILE_##to, bytes);                              \
         vector_put(c, FILE_##to, op->destination, &d);                                                                 \
         return true;                                                                                                   \
@@ -168,9 +168,9 @@ SSE_TO_MMX(X)
     {                                                                                                                  \
         const void *s = vector_in_place(c, op, memory, FILE_XMM, (width) / 8);                                         \
         int order;                                                                                                     \
-        if (!DENALI_HOST_FLOAT || unlikely(!s || !host_order(&c->fpu.xmm[op->destination], s, width, &order)))         \
+        if (!DENALI_HOST_FLOAT || unlikely(!s || !host_order(&c->fpu->xmm[op->destination], s, width, &order)))        \
             return sse_compare(c, op, memory, width, quiet);                                                           \
-        flags_set_status(c, order<0 ? FLAG_CF : order> 0 ? 0 : FLAG_ZF);                                               \
+        flags_set_status(&c->flags, order<0 ? FLAG_CF : order> 0 ? 0 : FLAG_ZF);                                       \
         return true;                                                                                                   \
     }
 SSE_COMPARE(COMISS, 32, false)
@@ -180,13 +180,13 @@ SSE_COMPARE(UCOMISD, 64, true)
 
 CUSTOM_BODY(PTEST)
 {
-    const union xmm_register *d = &c->fpu.xmm[op->destination];
+    const union xmm_register *d = &c->fpu->xmm[op->destination];
     union xmm_register s;
     if (!vector_source(c, op, memory, FILE_XMM, 16, &s))
         return false;
     bool none = !((s.u64[0] & d->u64[0]) | (s.u64[1] & d->u64[1]));
     bool all = !((s.u64[0] & ~d->u64[0]) | (s.u64[1] & ~d->u64[1]));
-    flags_set_status(c, (none ? FLAG_ZF : 0) | (all ? FLAG_CF : 0));
+    flags_set_status(&c->flags, (none ? FLAG_ZF : 0) | (all ? FLAG_CF : 0));
     return true;
 }
 
@@ -199,12 +199,12 @@ INLINE bool compare_strings(struct cpu *c, const struct op *op, bool memory, boo
 
     if (!(memory ? vector_load(c, address_of(c, op), &s, 16) : vector_source(c, op, false, FILE_XMM, 16, &s)))
         return false;
-    struct string_operands o = {.first = &c->fpu.xmm[op->destination], .second = &s, .control = control};
+    struct string_operands o = {.first = &c->fpu->xmm[op->destination], .second = &s, .control = control};
     o.first_length =
         explicit_lengths ? string_length_explicit(c->slots[EAX], control) : string_length(o.first, control);
     o.second_length = explicit_lengths ? string_length_explicit(c->slots[EDX], control) : string_length(&s, control);
     *mask = string_compare(&o, &eflags);
-    flags_set_status(c, eflags);
+    flags_set_status(&c->flags, eflags);
     return true;
 }
 
@@ -222,7 +222,7 @@ INLINE bool compare_strings(struct cpu *c, const struct op *op, bool memory, boo
         uint32_t mask;                                                                                                 \
         if (!compare_strings(c, op, memory, explicit_lengths, &mask))                                                  \
             return false;                                                                                              \
-        c->fpu.xmm[0] = string_mask(mask, op->immediate);                                                              \
+        c->fpu->xmm[0] = string_mask(mask, op->immediate);                                                             \
         return true;                                                                                                   \
     }
 STRINGS(PCMPESTR, true)
@@ -231,7 +231,7 @@ STRINGS(PCMPISTR, false)
 WRITE_BODY(POPCNT)
 {
     uint32_t count = 0;
-    flags_set_status(c, s ? 0 : FLAG_ZF);
+    flags_set_status(f, s ? 0 : FLAG_ZF);
     for (uint32_t left = s; left; left &= left - 1)
         count++;
     return count;

@@ -20,21 +20,21 @@ INLINE void register_copy(union xmm_register *to, const union xmm_register *from
 INLINE bool move_in(struct cpu *c, const struct op *op, bool memory, bool aligned)
 {
     if (!memory) {
-        register_copy(&c->fpu.xmm[op->destination], &c->fpu.xmm[op->source]);
+        register_copy(&c->fpu->xmm[op->destination], &c->fpu->xmm[op->source]);
         return true;
     }
     uint32_t address = address_of(c, op);
-    return (!aligned || vector_is_aligned(c, address)) && vector_load(c, address, &c->fpu.xmm[op->destination], 16);
+    return (!aligned || vector_is_aligned(c, address)) && vector_load(c, address, &c->fpu->xmm[op->destination], 16);
 }
 
 INLINE bool move_out(struct cpu *c, const struct op *op, bool memory, bool aligned)
 {
     if (!memory) {
-        register_copy(&c->fpu.xmm[op->source], &c->fpu.xmm[op->destination]);
+        register_copy(&c->fpu->xmm[op->source], &c->fpu->xmm[op->destination]);
         return true;
     }
     uint32_t address = address_of(c, op);
-    return (!aligned || vector_is_aligned(c, address)) && vector_store(c, address, &c->fpu.xmm[op->destination], 16);
+    return (!aligned || vector_is_aligned(c, address)) && vector_store(c, address, &c->fpu->xmm[op->destination], 16);
 }
 
 CUSTOM_BODY(MOVA)
@@ -60,9 +60,9 @@ CUSTOM_BODY(MOVU_STORE)
 /* The lowest element: from memory the rest becomes zero, from a register it stays. */
 INLINE bool move_scalar(struct cpu *c, const struct op *op, bool memory, unsigned bytes)
 {
-    union xmm_register *d = &c->fpu.xmm[op->destination];
+    union xmm_register *d = &c->fpu->xmm[op->destination];
     if (!memory) {
-        memmove(d, &c->fpu.xmm[op->source], bytes);
+        memmove(d, &c->fpu->xmm[op->source], bytes);
         return true;
     }
     uint64_t element = 0;
@@ -74,10 +74,10 @@ INLINE bool move_scalar(struct cpu *c, const struct op *op, bool memory, unsigne
 
 INLINE bool move_scalar_out(struct cpu *c, const struct op *op, bool memory, unsigned bytes)
 {
-    const union xmm_register *d = &c->fpu.xmm[op->destination];
+    const union xmm_register *d = &c->fpu->xmm[op->destination];
     if (memory)
         return vector_store(c, address_of(c, op), d, bytes);
-    memmove(&c->fpu.xmm[op->source], d, bytes);
+    memmove(&c->fpu->xmm[op->source], d, bytes);
     return true;
 }
 
@@ -104,30 +104,30 @@ CUSTOM_BODY(MOVSD_STORE)
 /* A half, from memory; from the other half of a register (MOVHLPS, MOVLHPS). */
 CUSTOM_BODY(MOVLP)
 {
-    union xmm_register *d = &c->fpu.xmm[op->destination];
+    union xmm_register *d = &c->fpu->xmm[op->destination];
     if (memory)
         return vector_load(c, address_of(c, op), &d->u64[0], 8);
-    d->u64[0] = c->fpu.xmm[op->source].u64[1];
+    d->u64[0] = c->fpu->xmm[op->source].u64[1];
     return true;
 }
 
 CUSTOM_BODY(MOVHP)
 {
-    union xmm_register *d = &c->fpu.xmm[op->destination];
+    union xmm_register *d = &c->fpu->xmm[op->destination];
     if (memory)
         return vector_load(c, address_of(c, op), &d->u64[1], 8);
-    d->u64[1] = c->fpu.xmm[op->source].u64[0];
+    d->u64[1] = c->fpu->xmm[op->source].u64[0];
     return true;
 }
 
 CUSTOM_BODY(MOVLP_STORE)
 {
-    return vector_store(c, address_of(c, op), &c->fpu.xmm[op->destination].u64[0], 8);
+    return vector_store(c, address_of(c, op), &c->fpu->xmm[op->destination].u64[0], 8);
 }
 
 CUSTOM_BODY(MOVHP_STORE)
 {
-    return vector_store(c, address_of(c, op), &c->fpu.xmm[op->destination].u64[1], 8);
+    return vector_store(c, address_of(c, op), &c->fpu->xmm[op->destination].u64[1], 8);
 }
 
 /* Between MMX or XMM (bits = 64, 128) and general registers or memory, 32 bits. */
@@ -314,7 +314,7 @@ CUSTOM_BODY(PEXTRD_STORE)
 /* SDM vol. 2, INSERTPS: which element of s (of memory there is one), to where, and which become zero. */
 CUSTOM_BODY(INSERTPS)
 {
-    union xmm_register s, *d = &c->fpu.xmm[op->destination];
+    union xmm_register s, *d = &c->fpu->xmm[op->destination];
     if (!vector_source(c, op, memory, FILE_XMM, 4, &s))
         return false;
     d->u32[op->immediate >> 4 & 3] = s.u32[memory ? 0 : op->immediate >> 6 & 3];
@@ -329,7 +329,7 @@ CUSTOM_BODY(EMMS)
     if (!mmx_ready(c))
         return false;
     mmx_enter(c);
-    c->fpu.full = 0;
+    c->fpu->full = 0;
     return true;
 }
 
@@ -341,7 +341,7 @@ CUSTOM_BODY(LDMXCSR)
 
 CUSTOM_BODY(STMXCSR)
 {
-    return store(c, address_of(c, op), c->fpu.mxcsr, 4);
+    return store(c, address_of(c, op), c->fpu->mxcsr, 4);
 }
 
 CUSTOM_BODY(FXSAVE)

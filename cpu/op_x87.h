@@ -128,14 +128,14 @@ X(FUCOMIP, .to_eflags = true, .quiet = true, .pops = 1)
     {                                                                                                                  \
         return x87_move_if(c, op, condition);                                                                          \
     }
-X(B, flag_cf(c))
-X(E, flag_zf(c))
-X(BE, flag_cf(c) || flag_zf(c))
-X(U, flag_pf(c))
-X(NB, !flag_cf(c))
-X(NE, !flag_zf(c))
-X(NBE, !flag_cf(c) && !flag_zf(c))
-X(NU, !flag_pf(c))
+X(B, flag_cf(&c->flags))
+X(E, flag_zf(&c->flags))
+X(BE, flag_cf(&c->flags) || flag_zf(&c->flags))
+X(U, flag_pf(&c->flags))
+X(NB, !flag_cf(&c->flags))
+X(NE, !flag_zf(&c->flags))
+X(NBE, !flag_cf(&c->flags) && !flag_zf(&c->flags))
+X(NU, !flag_pf(&c->flags))
 #undef X
 
 #define X(name, constant)                                                                                              \
@@ -191,8 +191,8 @@ X(FNENI, true)
 X(FNDISI, true)
 X(FNSETPM, true)
 X(FLDCW, x87_load_control(c, op))
-X(FNSTCW, x87_store_word(c, op, c->fpu.control))
-X(FNSTSW, x87_store_word(c, op, c->fpu.status))
+X(FNSTCW, x87_store_word(c, op, c->fpu->control))
+X(FNSTSW, x87_store_word(c, op, c->fpu->status))
 X(FNCLEX, x87_clear_exceptions(c))
 X(FLDENV, x87_load_environment(c, op, bits, false))
 X(FRSTOR, x87_load_environment(c, op, bits, true))
@@ -202,12 +202,12 @@ X(FNSAVE, x87_store_environment(c, op, bits, true))
 
 CUSTOM_BODY(FNSTSW_AX)
 {
-    slot_put(c, SLOT_EAX, c->fpu.status, 16);
+    slot_put(c, SLOT_EAX, c->fpu->status, 16);
     return true;
 }
 
 CUSTOM_BODY(FNINIT)
 {
-    x87_reset(&c->fpu);
+    x87_reset(c->fpu);
     return true;
 }

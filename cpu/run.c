@@ -3,9 +3,9 @@
  * The run loop. Blocks run by themselves, from one to the next, until an operation returns NULL; what is then to be
  * done stands in cpu.stop. Interrupts, budget and new blocks are dealt with here, between blocks.
  *
- * What cannot be done inside a block (a store to code or to the interrupt registers, the last instructions of a budget,
- * tracing) is done by running one instruction alone, decoded afresh into a scratch block: the same operations, so the
- * same results. --engine step does only that.
+ * What cannot be done inside a block (a store to code or to the interrupt registers, tracing) is done by running one
+ * instruction alone, decoded afresh into a scratch block: the same operations, so the same results. --engine step does
+ * only that. Where a budget ends in a block, so many of its instructions become the scratch block.
  */
 #include <assert.h>
 
@@ -17,10 +17,10 @@
 
 const struct op *op_leave(struct cpu *c, const struct op *op, enum stop stop, uint32_t eip)
 {
-    c->budget += c->block->instructions - (op->number + 1);
+    c->budget += op->left;
     c->eip = eip;
     c->stop = stop;
-    c->unlinked = NULL;
+    c->link = NULL;
     return NULL;
 }
 
@@ -62,26 +62,74 @@ const struct op *op_address(struct cpu *c, const struct op *op)
 /* The end of a block that does not end by a jump. */
 const struct op *op_end(struct cpu *c, const struct op *op)
 {
-    const struct op *next = go(c, &c->block->links[0], c->eip + op->displacement);
-    if (unlikely(!next))
-        return NULL;
-    NEXT(c, next);
+    GO(op, op->displacement);
 }
 
-/* Before an instruction that goes on in the next page: are its bytes there still those that were decoded? */
+const struct op *op_jump_narrow(struct cpu *c, const struct op *op)
+{
+    return op_leave(c, op, STOP_LOOKUP, truncate(c->eip + op->immediate, 16));
+}
+
+const struct op *op_out_of_budget(struct cpu *c, const struct op *op)
+{
+    c->budget += block_of_first(op)->instructions;
+    c->stop = STOP_LOOKUP;
+    c->link = NULL;
+    return NULL;
+}
+
+static struct code *code_at(struct cpu *c, uint32_t eip)
+{
+    const struct tlb_entry *entry = tlb_entry(c, eip);
+    return entry->read_key == tlb_key(c, eip) ? entry->page->code : NULL;
+}
+
+const struct op *op_go_far(struct cpu *c, const struct op *op)
+{
+    const struct code *code = code_at(c, c->target);
+    const struct link *link = c->link;
+
+    if (likely(code && code->serial == link->serial)) {
+        c->eip = c->target;
+        RUN_BLOCK(link->block, op->left)
+    }
+    c->budget += op->left;
+    c->stop = STOP_LINK;
+    return NULL;
+}
+
+/* What has been decoded there already is looked up, so that only new code leaves for the run loop. */
+const struct op *op_land(struct cpu *c, const struct op *op)
+{
+    struct code *code = code_at(c, c->target);
+    struct block *block = code ? code_find(code, c->target & PAGE_MASK) : NULL;
+
+    if (likely(block)) {
+        *landing_of(c, c->target) = (struct landing){.tag = c->tag, .eip = c->target, .block = block};
+        c->eip = c->target;
+        RUN_BLOCK(block, op->left)
+    }
+    return op_leave(c, op, STOP_LOOKUP, c->target);
+}
+
+/* Before an instruction that goes on in the next page: are its bytes there still those that were decoded? It is the
+ * first operation of its block. */
 const struct op *op_check_tail(struct cpu *c, const struct op *op)
 {
+    const struct block *block = block_of_first(op);
     const struct page *page = fetch_page(c, (c->eip & ~PAGE_MASK) + PAGE_SIZE);
-    if (unlikely(!page || memcmp(page->bytes, c->block->tail, c->block->tail_length) != 0)) {
+    if (unlikely(!page || memcmp(page->bytes, block->tail, block->tail_length) != 0)) {
         c->stop = STOP_RETRY;
         return op_stop(c, op);
     }
     NEXT(c, op + 1);
 }
 
-static void run_ops(struct cpu *c, const struct op *op)
+/* A block for which the budget is enough. */
+static void run_ops(struct cpu *c, const struct block *block)
 {
-    while (op)
+    c->budget -= block->instructions;
+    for (const struct op *op = block->ops; op;)
         op = op->run(c, op);
 }
 
@@ -124,8 +172,8 @@ static bool deliver(struct cpu *c, uint32_t handler, struct cpu_exception what)
     c->alone = true;
     bool delivered = push_frame(c) && register_write(c, DENALI_REG_IRQ_ENABLED, 0);
     c->alone = was_alone;
-    if (!delivered)
-        return crash(c, CRASH_DOUBLE, c->exception, what);
+    if (!delivered) /* for want of a frame, it is no exception that has stopped it */
+        return c->stop == STOP_EXCEPTION && crash(c, CRASH_DOUBLE, c->exception, what);
     c->eip = handler;
     c->check = true;
     return true;
@@ -159,16 +207,22 @@ static bool deliver_interrupt(struct cpu *c)
 
 static void run_alone(struct cpu *c)
 {
-    c->unlinked = NULL;
+    c->link = NULL;
     if (!block_decode_alone(c)) {
         c->stop = STOP_EXCEPTION;
         c->budget--;
         return;
     }
+    /* An indirect jump would go on in a block. It finds no budget for that. */
+    const int64_t rest = c->budget - 1;
+    c->budget -= rest;
+    c->start_budget -= rest;
     c->alone = true;
-    run_ops(c, enter(c, c->scratch));
+    run_ops(c, c->scratch);
     c->alone = false;
-    c->unlinked = NULL;
+    c->budget += rest;
+    c->start_budget += rest;
+    c->link = NULL;
 }
 
 /* The block at EIP becomes known to the link that was looking for it. The same page of code may be at two addresses,
@@ -176,22 +230,68 @@ static void run_alone(struct cpu *c)
 static void link_fill(struct cpu *c, struct link *link, struct block *to)
 {
     link->block = to;
-    bool within = c->unlinked_from >> PAGE_SHIFT == c->eip >> PAGE_SHIFT && c->block->code == to->code;
-    link->serial = within ? 0 : to->code->serial;
+    bool within = c->link_from >> PAGE_SHIFT == c->eip >> PAGE_SHIFT;
+    link->serial = within ? LINK_NEAR : to->code->serial;
+}
+
+/* Where in a block execution is to begin. */
+struct place {
+    struct block *block;
+    unsigned number; /* of the instruction */
+};
+
+/* The block whose middle the machine's last budget has ended in, if it still stands. */
+static struct place resume(struct cpu *c)
+{
+    const struct cpu_resume *resume = &c->state->resume;
+    const struct page *page = resume->serial && resume->eip == c->eip ? fetch_page(c, c->eip) : NULL;
+
+    if (!page || !page->code || page->code->serial != resume->serial)
+        return (struct place){0};
+    struct block *block = code_find(page->code, resume->offset);
+    if (!block || resume->number >= block->instructions)
+        return (struct place){0};
+    return (struct place){.block = block, .number = resume->number};
+}
+
+/* Some instructions of a block, as many as the budget allows. */
+static void run_part(struct cpu *c, struct place place)
+{
+    unsigned left = place.block->instructions - place.number;
+    unsigned count = c->budget < left ? (unsigned)c->budget : left;
+    struct cpu_resume *resume = &c->state->resume;
+
+    const struct part *parts = block_parts(place.block);
+    uint32_t base = c->eip - (uint32_t)parts[place.number].start;
+
+    block_take_part(c, place.block, place.number, count);
+    *resume = (struct cpu_resume){0};
+    if (count < left)
+        *resume = (struct cpu_resume){.serial = place.block->code->serial,
+                                      .eip = base + (uint32_t)parts[place.number + count].start,
+                                      .offset = place.block->offset,
+                                      .number = (uint8_t)(place.number + count)};
+    c->eip = base;
+    run_ops(c, c->scratch);
 }
 
 static void run_block(struct cpu *c)
 {
-    struct link *link = c->unlinked;
-    struct block *block = block_find(c);
+    struct link *link = c->link;
+    struct place place = resume(c);
+    struct block *block = place.block ? place.block : block_find(c);
 
-    if (!block || c->budget < block->instructions) {
+    if (!block) {
         run_alone(c);
+        return;
+    }
+    if (place.number > 0 || c->budget < block->instructions) {
+        run_part(c, (struct place){block, place.number});
         return;
     }
     if (link)
         link_fill(c, link, block);
-    run_ops(c, enter(c, block));
+    run_ops(c, block);
 }
 
 static void state_load(struct cpu *c, struct cpu_state *state, struct memory *memory)
@@ -199,9 +299,8 @@ static void state_load(struct cpu *c, struct cpu_state *state, struct memory *me
     memcpy(c->slots, state->regs, sizeof(state->regs));
     c->eip = state->eip;
     c->control = state->control;
-    c->flag_result = state->flag_result;
-    c->flag_carry = state->flag_carry;
-    c->fpu = state->fpu;
+    c->flags = state->flags;
+    c->fpu = &state->fpu;
     c->user = state->user;
     c->translating = state->mmu.on;
     c->state = state;
@@ -215,9 +314,7 @@ static void state_store(const struct cpu *c)
     memcpy(state->regs, c->slots, sizeof(state->regs));
     state->eip = c->eip;
     state->control = c->control;
-    state->flag_result = c->flag_result;
-    state->flag_carry = c->flag_carry;
-    state->fpu = c->fpu;
+    state->flags = c->flags;
     state->user = c->user;
 }
 
@@ -247,15 +344,15 @@ static bool prepare(struct cpu *c)
 {
     if (c->counters.blocks_bytes > CODE_LIMIT) {
         code_drop_all(c);
-        c->unlinked = NULL;
+        c->link = NULL;
     }
     if (c->stop == STOP_EXCEPTION) {
-        c->unlinked = NULL;
+        c->link = NULL;
         if (!deliver_exception(c, c->exception))
             return false;
     }
     while (c->check) {
-        c->unlinked = NULL;
+        c->link = NULL;
         if (!deliver_interrupt(c))
             return false;
     }
@@ -290,7 +387,7 @@ static void follow(struct cpu *c)
 {
     if (c->stop != STOP_LINK)
         return;
-    c->unlinked_from = c->eip;
+    c->link_from = c->eip;
     c->eip = c->target;
     c->stop = STOP_LOOKUP;
 }
@@ -320,7 +417,7 @@ enum cpu_exit cpu_run(struct cpu *c, struct cpu_state *state, struct memory *mem
     c->start_cycles = cycles;
     c->check = true;
     c->stop = STOP_LOOKUP;
-    c->unlinked = NULL;
+    c->link = NULL;
     c->crash = (struct cpu_crash){0};
     enum cpu_exit reason = run(c);
     state_store(c);

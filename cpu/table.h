@@ -14,6 +14,23 @@ struct op;
 /* Executes one operation; returns the next, or NULL when the run loop is to look. See run.c. */
 typedef const struct op *op_fn(struct cpu *, const struct op *);
 
+/* The handlers for one encoding's operands: they do the same, but know more or less about what is around them. */
+enum { ADDRESS_ANY, ADDRESS_BASE, ADDRESSES };    /* base, index and displacement, or without index */
+enum { FLAGS_SEEN, FLAGS_UNSEEN, FLAGS_CHOICES }; /* may anybody look at the status flags that it leaves? */
+
+/* By which 32-bit registers handlers are to be had that know them: destination, source, base. */
+enum known_by { KNOWN_BY_NONE, KNOWN_BY_D, KNOWN_BY_S, KNOWN_BY_B, KNOWN_BY_DS, KNOWN_BY_DB, KNOWN_BY_SB };
+
+struct handlers {
+    op_fn *run[FLAGS_CHOICES][ADDRESSES];
+    /* By register number, or 8 * one + the other; for an address without index. */
+    op_fn *const *known[FLAGS_CHOICES];
+    uint8_t known_by;
+    /* Together with the conditional jump that follows it, by condition code; the jump's operation stays behind it.
+     * NULL, or NULL for a condition: there is none. */
+    op_fn *const *fused[ADDRESSES];
+};
+
 /* The operands of each form: has it ModRM, which immediate, destination, source. */
 #define FORMS(FORM)                                                                                                    \
     FORM(NONE, 0, NONE, NONE, NONE)                                                                                    \
@@ -38,6 +55,13 @@ typedef const struct op *op_fn(struct cpu *, const struct op *);
     FORM(Ov_eAX, 0, OFFSET, NONE, eAX)                                                                                 \
     FORM(Zv, 0, NONE, Zv, NONE)                                                                                        \
     FORM(Zv_eAX, 0, NONE, Zv, eAX)                                                                                     \
+    FORM(push_Zv, 0, NONE, NONE, Zv)                                                                                   \
+    FORM(push_Ev, 1, NONE, NONE, Ev)                                                                                   \
+    FORM(push_Iz, 0, FULL, NONE, NONE)                                                                                 \
+    FORM(push_Ibs, 0, BYTE, NONE, NONE)                                                                                \
+    FORM(pop_Zv, 0, NONE, Zv, NONE)                                                                                    \
+    FORM(pop_v, 0, NONE, NONE, NONE)                                                                                   \
+    FORM(pop_Iw, 0, WORD, NONE, NONE)                                                                                  \
     FORM(Zb_Ib, 0, BYTE, Zb, NONE)                                                                                     \
     FORM(Zv_Iz, 0, FULL, Zv, NONE)                                                                                     \
     FORM(Eb, 1, NONE, Eb, NONE)                                                                                        \
@@ -140,6 +164,23 @@ struct form_layout {
     uint8_t source;
 };
 
+/* What a handler does around its body: see bodies.h. */
+enum shape {
+    SHAPE_WRITE,
+    SHAPE_MOVE,
+    SHAPE_MODIFY,
+    SHAPE_ALU,
+    SHAPE_COMPARE,
+    SHAPE_READ,
+    SHAPE_EXCHANGE,
+    SHAPE_CUSTOM,
+    SHAPE_BRANCH,
+    SHAPE_CALL,
+    SHAPE_TARGET,
+    SHAPE_CALL_TARGET,
+    SHAPE_JUMP,
+};
+
 /* What an instruction does to the status flags: rows of flag_effects[]. */
 enum flag_effect {
     FLAGS_NONE,
@@ -170,6 +211,7 @@ enum flag_effect {
 /* Masks of FLAG_*. What is undefined is also written: our value for it is fixed, whatever it is. */
 struct flag_masks {
     uint16_t read, written, undefined;
+    uint16_t kept;       /* of `written`: what may remain as it was, or depends on it */
     const char *section; /* of the Intel SDM, vol. 2, that says so */
 };
 
@@ -179,6 +221,7 @@ enum attribute {
     STRING = 4,             /* REP and REPNE repeat it */
     NO_ORACLE_PORT = 8,     /* cannot be compared with a real CPU: a user process has no ports */
     NO_ORACLE_VIRTUAL = 16, /* nor this: the virtual architecture defines it differently */
+    USES_STACK = 64,        /* pushes or pops its operand */
     POPS_FIRST = 32,        /* an address with ESP as base takes ESP after the pop (SDM vol. 2, POP) */
 };
 
@@ -200,10 +243,12 @@ struct encoding {
     uint8_t first, last; /* opcodes */
     uint8_t digit;       /* 0-7 or NO_DIGIT */
     uint8_t form;        /* enum form */
+    uint8_t shape;       /* enum shape */
     uint8_t flags;       /* enum flag_effect */
     uint8_t attributes;  /* of enum attribute */
     uint8_t illegal;     /* enum illegal_reason */
-    op_fn *run[2][2];    /* [operand size: 32, 16][ModRM: register, memory]; NULL: that form is illegal */
+    /* [operand size: 32, 16][ModRM: register, memory]; NULL: that form is illegal */
+    const struct handlers *run[2][2];
 };
 
 extern const struct encoding encodings[];

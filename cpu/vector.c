@@ -69,7 +69,7 @@ bool vector_masked_store(struct cpu *c, const struct op *op, unsigned bits)
 
 static struct sse sse_begin(const struct cpu *c, const struct op *op, unsigned bits, unsigned count)
 {
-    const uint32_t mxcsr = c->fpu.mxcsr;
+    const uint32_t mxcsr = c->fpu->mxcsr;
     const uint8_t unmasked = ~(mxcsr >> MXCSR_MASKS_SHIFT) & MXCSR_FLAGS;
 
     return (struct sse){
@@ -98,13 +98,13 @@ bool sse_settle(struct sse *f)
 static bool sse_end(struct cpu *c, struct sse *f)
 {
     bool masked = sse_settle(f);
-    c->fpu.mxcsr |= f->settled;
+    c->fpu->mxcsr |= f->settled;
     return masked || fault(c, DENALI_EXC_SIMD, 0);
 }
 
 bool sse_apply(struct cpu *c, const struct op *op, bool memory, sse_fn *fn, unsigned bits, unsigned count)
 {
-    union xmm_register s, d = c->fpu.xmm[op->destination];
+    union xmm_register s, d = c->fpu->xmm[op->destination];
     struct sse f = sse_begin(c, op, bits, count);
 
     if (!vector_source(c, op, memory, FILE_XMM, count == 1 ? bits / 8 : 16, &s))
@@ -112,7 +112,7 @@ bool sse_apply(struct cpu *c, const struct op *op, bool memory, sse_fn *fn, unsi
     fn(&f, &d, &s);
     if (!sse_end(c, &f))
         return false;
-    c->fpu.xmm[op->destination] = d;
+    c->fpu->xmm[op->destination] = d;
     return true;
 }
 
@@ -136,7 +136,7 @@ bool sse_convert(struct cpu *c, const struct op *op, bool memory, sse_fn *fn, en
 
 bool sse_compare(struct cpu *c, const struct op *op, bool memory, unsigned bits, bool quiet)
 {
-    const union xmm_register d = c->fpu.xmm[op->destination];
+    const union xmm_register d = c->fpu->xmm[op->destination];
     struct sse f = sse_begin(c, op, bits, 1);
     union xmm_register s;
 
@@ -146,7 +146,7 @@ bool sse_compare(struct cpu *c, const struct op *op, bool memory, unsigned bits,
     if (!sse_end(c, &f))
         return false;
     static const uint32_t flags[] = {FLAG_CF, FLAG_ZF, 0, FLAG_ZF | FLAG_PF | FLAG_CF};
-    flags_set_status(c, flags[order + 1]);
+    flags_set_status(&c->flags, flags[order + 1]);
     return true;
 }
 
@@ -156,7 +156,7 @@ bool mxcsr_load(struct cpu *c, uint32_t value)
 {
     if (value & ~(uint32_t)MXCSR_VALID)
         return fault(c, DENALI_EXC_PROTECTION, 0);
-    c->fpu.mxcsr = value;
+    c->fpu->mxcsr = value;
     return true;
 }
 
@@ -185,7 +185,7 @@ static unsigned top(const struct fpu_state *fpu)
 
 bool fx_save(struct cpu *c, uint32_t address)
 {
-    const struct fpu_state *fpu = &c->fpu;
+    const struct fpu_state *fpu = c->fpu;
     struct fx_area area = {
         .control = fpu->control,
         .status = fpu->status,
@@ -209,7 +209,7 @@ bool fx_save(struct cpu *c, uint32_t address)
 
 bool fx_restore(struct cpu *c, uint32_t address)
 {
-    struct fpu_state *fpu = &c->fpu;
+    struct fpu_state *fpu = c->fpu;
     uint8_t bytes[FX_BYTES];
     struct fx_area area;
 

@@ -63,16 +63,16 @@ INLINE bool vector_is_aligned(struct cpu *c, uint32_t address)
 INLINE union xmm_register vector_get(const struct cpu *c, enum vector_file file, unsigned number)
 {
     if (file == FILE_XMM)
-        return c->fpu.xmm[number];
-    return (union xmm_register){.u64 = {file == FILE_MMX ? c->fpu.registers[number].significand : c->slots[number]}};
+        return c->fpu->xmm[number];
+    return (union xmm_register){.u64 = {file == FILE_MMX ? c->fpu->registers[number].significand : c->slots[number]}};
 }
 
 INLINE void vector_put(struct cpu *c, enum vector_file file, unsigned number, const union xmm_register *value)
 {
     if (file == FILE_XMM)
-        c->fpu.xmm[number] = *value;
+        c->fpu->xmm[number] = *value;
     else if (file == FILE_MMX)
-        c->fpu.registers[number] = (struct x87_register){.significand = value->u64[0], .sign_exponent = 0xFFFF};
+        c->fpu->registers[number] = (struct x87_register){.significand = value->u64[0], .sign_exponent = 0xFFFF};
     else
         c->slots[number] = value->u32[0];
 }
@@ -125,7 +125,7 @@ INLINE const void *vector_in_place(struct cpu *c, const struct op *op, bool memo
                                    unsigned bytes)
 {
     if (!memory)
-        return file == FILE_XMM ? (const void *)&c->fpu.xmm[op->source] : (const void *)&c->slots[op->source];
+        return file == FILE_XMM ? (const void *)&c->fpu->xmm[op->source] : (const void *)&c->slots[op->source];
     uint32_t address = address_of(c, op);
     return bytes == 16 && unlikely(address % 16) ? NULL : vector_readable(c, address, bytes);
 }
@@ -134,15 +134,15 @@ INLINE const void *vector_in_place(struct cpu *c, const struct op *op, bool memo
 INLINE bool mmx_ready(struct cpu *c)
 {
     enum { ERROR_SUMMARY = 1 << 7 };
-    return likely(!(c->fpu.status & ERROR_SUMMARY)) || fault(c, DENALI_EXC_X87, 0);
+    return likely(!(c->fpu->status & ERROR_SUMMARY)) || fault(c, DENALI_EXC_X87, 0);
 }
 
 /* MMX instructions make all registers valid and the top of stack 0 (SDM vol. 1, 9.5.1). */
 INLINE void mmx_enter(struct cpu *c)
 {
     enum { TOP = 7 << 11 };
-    c->fpu.status &= (uint16_t)~TOP;
-    c->fpu.full = 0xFF;
+    c->fpu->status &= (uint16_t)~TOP;
+    c->fpu->full = 0xFF;
 }
 
 /* Instructions. False as above. `bits`: 64 for MMX, 128 for XMM registers; `bytes`: of a memory operand. */

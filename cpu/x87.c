@@ -52,14 +52,14 @@ bool x87_conclude(struct fpu_state *f, const struct real_context *context)
 
 bool x87_wait(struct cpu *c)
 {
-    return c->fpu.status & X87_SUMMARY ? fault(c, DENALI_EXC_X87, 0) : true;
+    return c->fpu->status & X87_SUMMARY ? fault(c, DENALI_EXC_X87, 0) : true;
 }
 
 bool x87_begin(struct cpu *c, const struct op *op)
 {
     if (!x87_wait(c))
         return false;
-    c->fpu.instruction = here(c, op);
+    c->fpu->instruction = here(c, op);
     return true;
 }
 
@@ -71,12 +71,12 @@ static uint8_t code_byte(struct cpu *c, uint32_t address)
 
 bool x87_end(struct cpu *c, const struct op *op)
 {
-    if (likely(!(c->fpu.status & X87_SUMMARY)))
+    if (likely(!(c->fpu->status & X87_SUMMARY)))
         return true;
     uint32_t address = here(c, op), last = after(c, op) - 1;
     while (address != last && (code_byte(c, address) & 0xF8) != 0xD8)
         address++;
-    c->fpu.opcode = (uint16_t)((code_byte(c, address) & 7) << 8 | code_byte(c, address + 1));
+    c->fpu->opcode = (uint16_t)((code_byte(c, address) & 7) << 8 | code_byte(c, address + 1));
     return true;
 }
 
@@ -144,7 +144,7 @@ void x87_push(struct fpu_state *f, struct x87_register value)
 
 bool x87_load_register(struct cpu *c, const struct op *op)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
 
     if (!x87_begin(c, op))
         return false;
@@ -171,7 +171,7 @@ bool x87_load_constant(struct cpu *c, const struct op *op, enum x87_constant whi
         [X87_LN_2] = {{.sign_exponent = 0x3FFE, .significand = 0xB17217F7D1CF79AB}, true, true},
         [X87_ZERO] = {{0}, false, false},
     };
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     struct x87_register value = constants[which].value;
     unsigned rounding = f->control >> X87_ROUNDING_SHIFT & 3;
 
@@ -188,7 +188,7 @@ bool x87_load_constant(struct cpu *c, const struct op *op, enum x87_constant whi
 
 bool x87_store_register(struct cpu *c, const struct op *op, bool pops)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
 
     if (!x87_begin(c, op))
         return false;
@@ -202,7 +202,7 @@ bool x87_store_register(struct cpu *c, const struct op *op, bool pops)
 
 bool x87_pop_to(struct cpu *c, const struct op *op)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
 
     if (!x87_begin(c, op))
         return false;
@@ -215,7 +215,7 @@ bool x87_pop_to(struct cpu *c, const struct op *op)
 
 static bool set_sign(struct cpu *c, const struct op *op, unsigned kept, unsigned inverted)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
 
     if (!x87_begin(c, op))
         return false;
@@ -239,7 +239,7 @@ bool x87_change_sign(struct cpu *c, const struct op *op)
 
 bool x87_exchange(struct cpu *c, const struct op *op)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     unsigned i = op->source;
 
     if (!x87_begin(c, op))
@@ -255,7 +255,7 @@ bool x87_exchange(struct cpu *c, const struct op *op)
 
 bool x87_move_if(struct cpu *c, const struct op *op, bool condition)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     unsigned i = op->source;
 
     if (!x87_begin(c, op))
@@ -273,9 +273,9 @@ bool x87_free(struct cpu *c, const struct op *op, bool pops)
 {
     if (!x87_begin(c, op))
         return false;
-    set_conditions(&c->fpu, X87_C1, 0);
-    empty(&c->fpu, op->source);
-    pop_stack(&c->fpu, pops);
+    set_conditions(c->fpu, X87_C1, 0);
+    empty(c->fpu, op->source);
+    pop_stack(c->fpu, pops);
     return x87_end(c, op);
 }
 
@@ -283,8 +283,8 @@ bool x87_rotate(struct cpu *c, const struct op *op, int by)
 {
     if (!x87_begin(c, op))
         return false;
-    set_conditions(&c->fpu, X87_C1, 0);
-    rotate(&c->fpu, by);
+    set_conditions(c->fpu, X87_C1, 0);
+    rotate(c->fpu, by);
     return x87_end(c, op);
 }
 
@@ -296,7 +296,7 @@ bool x87_load_control(struct cpu *c, const struct op *op)
 
     if (!x87_wait(c) || (value = load(c, address_of(c, op), 2)) & LOAD_FAILED)
         return false;
-    x87_set_control(&c->fpu, (uint16_t)value);
+    x87_set_control(c->fpu, (uint16_t)value);
     return true;
 }
 
@@ -307,6 +307,6 @@ bool x87_store_word(struct cpu *c, const struct op *op, uint16_t word)
 
 bool x87_clear_exceptions(struct cpu *c)
 {
-    c->fpu.status &= (uint16_t) ~(X87_EXCEPTIONS | X87_STACK_FAULT | X87_SUMMARY | X87_BUSY);
+    c->fpu->status &= (uint16_t) ~(X87_EXCEPTIONS | X87_STACK_FAULT | X87_SUMMARY | X87_BUSY);
     return true;
 }

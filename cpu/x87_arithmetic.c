@@ -75,7 +75,7 @@ bool x87_arithmetic(struct cpu *c, const struct op *op, enum x87_operation opera
 {
     if (!x87_begin(c, op))
         return false;
-    arithmetic(&c->fpu, operation, 0, op->source, false);
+    arithmetic(c->fpu, operation, 0, op->source, false);
     return x87_end(c, op);
 }
 
@@ -83,13 +83,13 @@ bool x87_arithmetic_to(struct cpu *c, const struct op *op, enum x87_operation op
 {
     if (!x87_begin(c, op))
         return false;
-    arithmetic(&c->fpu, operation, op->source, 0, pops);
+    arithmetic(c->fpu, operation, op->source, 0, pops);
     return x87_end(c, op);
 }
 
 bool x87_arithmetic_memory(struct cpu *c, const struct op *op, enum x87_operation operation, enum x87_format format)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     struct x87_register result = indefinite;
     struct real value;
 
@@ -117,7 +117,7 @@ bool x87_compute(struct cpu *c, const struct op *op, enum x87_function which)
                                           [X87_EXP2_MINUS_ONE] = real_exp2_minus_one,
                                           [X87_SINE] = real_sine,
                                           [X87_COSINE] = real_cosine};
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     struct real_context context = which == X87_SQUARE_ROOT ? context_of(f) : full_context_of(f);
     struct x87_register result = indefinite;
     bool there = is_full(f, 0);
@@ -242,7 +242,7 @@ bool x87_compute_pair(struct cpu *c, const struct op *op, enum x87_pair_function
 
     if (!x87_begin(c, op))
         return false;
-    compute_pair(&c->fpu, functions[which].function, functions[which].written, functions[which].pops);
+    compute_pair(c->fpu, functions[which].function, functions[which].written, functions[which].pops);
     return x87_end(c, op);
 }
 
@@ -291,7 +291,7 @@ bool x87_split(struct cpu *c, const struct op *op, enum x87_split_function which
 {
     static split_fn *const functions[] = {
         [X87_EXTRACT] = extract, [X87_TANGENT] = tangent, [X87_SINE_COSINE] = sine_cosine};
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     struct real_context context = full_context_of(f);
     struct x87_register lower = indefinite, upper = indefinite;
     struct real value = operand(f, 0);
@@ -343,16 +343,16 @@ static bool order(struct fpu_state *f, struct real a, struct real b, bool quiet,
 static void answer(struct cpu *c, unsigned conditions, bool to_eflags)
 {
     if (!to_eflags) {
-        set_conditions(&c->fpu, UNORDERED, conditions);
+        set_conditions(c->fpu, UNORDERED, conditions);
         return;
     }
-    flags_set_status(c, (conditions & X87_C0 ? FLAG_CF : 0) | (conditions & X87_C2 ? FLAG_PF : 0) |
-                            (conditions & X87_C3 ? FLAG_ZF : 0));
+    flags_set_status(&c->flags, (conditions & X87_C0 ? FLAG_CF : 0) | (conditions & X87_C2 ? FLAG_PF : 0) |
+                                    (conditions & X87_C3 ? FLAG_ZF : 0));
 }
 
 bool x87_compare(struct cpu *c, const struct op *op, struct x87_comparison how)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     unsigned conditions = UNORDERED, i = op->source;
 
     if (!x87_begin(c, op))
@@ -367,7 +367,7 @@ bool x87_compare(struct cpu *c, const struct op *op, struct x87_comparison how)
 
 bool x87_compare_memory(struct cpu *c, const struct op *op, enum x87_format format, bool pops)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     unsigned conditions = UNORDERED;
     struct real value;
 
@@ -381,7 +381,7 @@ bool x87_compare_memory(struct cpu *c, const struct op *op, enum x87_format form
 
 bool x87_test(struct cpu *c, const struct op *op)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     unsigned conditions = UNORDERED;
 
     if (!x87_begin(c, op))
@@ -399,7 +399,7 @@ bool x87_examine(struct cpu *c, const struct op *op)
 {
     enum { UNSUPPORTED = 0, NAN_ = X87_C0, NORMAL = X87_C2, INFINITE = X87_C2 | X87_C0, ZERO = X87_C3 };
     enum { EMPTY = X87_C3 | X87_C0, DENORMAL = X87_C3 | X87_C2 };
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     unsigned conditions = EMPTY;
 
     if (!x87_begin(c, op))

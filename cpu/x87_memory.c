@@ -101,7 +101,7 @@ static bool begin_image(struct cpu *c, const struct op *op, enum x87_format form
     uint32_t address = address_of(c, op);
     if (!x87_wait(c) || !memory_read(c, address, image, format_bytes(format)))
         return false;
-    c->fpu.operand = address;
+    c->fpu->operand = address;
     return x87_begin(c, op);
 }
 
@@ -131,7 +131,7 @@ static bool converted(struct fpu_state *f, struct real value, struct x87_registe
 
 bool x87_load(struct cpu *c, const struct op *op, enum x87_format format)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     struct x87_register result = indefinite;
     union image image;
 
@@ -228,7 +228,7 @@ static void image_make(struct real_context *context, struct x87_register from, e
 static bool store_rounded(struct cpu *c, const struct op *op, enum x87_format format, bool pops,
                           struct real_context context)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     union image image;
     uint32_t address = address_of(c, op);
     bool underflow = !is_full(f, 0);
@@ -258,12 +258,12 @@ static bool store_rounded(struct cpu *c, const struct op *op, enum x87_format fo
 
 bool x87_store(struct cpu *c, const struct op *op, enum x87_format format, bool pops)
 {
-    return store_rounded(c, op, format, pops, full_context_of(&c->fpu));
+    return store_rounded(c, op, format, pops, full_context_of(c->fpu));
 }
 
 bool x87_store_truncated(struct cpu *c, const struct op *op, enum x87_format format)
 {
-    struct real_context context = full_context_of(&c->fpu);
+    struct real_context context = full_context_of(c->fpu);
     context.rounding = ROUND_ZERO;
     return store_rounded(c, op, format, true, context);
 }
@@ -310,7 +310,7 @@ static unsigned state_bytes(unsigned bits, bool registers)
 
 bool x87_store_environment(struct cpu *c, const struct op *op, unsigned bits, bool registers)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     const uint32_t high = 0xFFFF0000;
     const uint32_t words[ENVIRONMENT_WORDS] = {high | f->control,
                                                high | f->status,
@@ -340,7 +340,7 @@ bool x87_store_environment(struct cpu *c, const struct op *op, unsigned bits, bo
 
 bool x87_load_environment(struct cpu *c, const struct op *op, unsigned bits, bool registers)
 {
-    struct fpu_state *f = &c->fpu;
+    struct fpu_state *f = c->fpu;
     uint8_t bytes[STATE_BYTES];
     uint32_t words[ENVIRONMENT_WORDS];
 

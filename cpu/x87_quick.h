@@ -23,7 +23,7 @@ struct quick {
 /* False if an exception is pending. */
 INLINE bool quick_begin(struct cpu *c, struct quick *q)
 {
-    *q = (struct quick){.f = &c->fpu, .status = c->fpu.status, .full = c->fpu.full};
+    *q = (struct quick){.f = c->fpu, .status = c->fpu->status, .full = c->fpu->full};
     return likely(!(q->status & X87_SUMMARY));
 }
 
@@ -489,7 +489,7 @@ INLINE bool quick_compare(struct cpu *c, const struct op *op, unsigned pops, boo
         return false;
     const unsigned rounding = to_eflags ? q.status & X87_C1 : 0;
     if (to_eflags)
-        flags_set_status(c, (conditions & X87_C0 ? FLAG_CF : 0) | (conditions & X87_C3 ? FLAG_ZF : 0));
+        flags_set_status(&c->flags, (conditions & X87_C0 ? FLAG_CF : 0) | (conditions & X87_C3 ? FLAG_ZF : 0));
     else
         q.status = (q.status & ~(unsigned)(X87_C0 | X87_C2 | X87_C3)) | conditions;
     quick_pop(&q, pops);

@@ -15,6 +15,7 @@
 
 #define CHUNK_FRAMES 512
 #define CHUNK_BYTES  ((size_t)CHUNK_FRAMES * PAGE_SIZE)
+#define MAPPED_LIMIT 4096
 #define TAG_LIMIT    ((uint64_t)1 << 44) /* struct memory */
 
 struct chunk {
@@ -30,6 +31,7 @@ struct frame_pool {
     uint64_t chunk_count;
     uint32_t fresh; /* frames of the first chunk that were never given out */
     struct frame *free;
+    uint32_t mapped; /* frame_pool_map() */
     struct page zero;
 };
 
@@ -110,7 +112,7 @@ static struct frame *frame_take(struct frame_pool *pool, bool *zeroed)
     if (!frame)
         return NULL;
     frame->references = 1;
-    frame->next_free = NULL;
+    frame->home = NULL;
     pool->used++;
     if (pool->used > pool->peak)
         pool->peak = pool->used;
@@ -149,9 +151,36 @@ void frame_unref(struct frame_pool *pool, struct frame *frame)
         return;
     if (frame->page.code)
         code_drop(&frame->page);
+    if (frame->home)
+        frame->page.bytes = frame->home;
     frame->next_free = pool->free;
     pool->free = frame;
     pool->used--;
+}
+
+void frame_move(struct frame *frame, uint8_t *place)
+{
+    if (place) {
+        frame->home = frame->page.bytes;
+        frame->page.bytes = place;
+    } else if (frame->home) {
+        memcpy(frame->home, frame->page.bytes, PAGE_SIZE);
+        frame->page.bytes = frame->home;
+        frame->home = NULL;
+    }
+}
+
+uint8_t *frame_pool_map(struct frame_pool *pool, size_t bytes)
+{
+    uint8_t *pages = pool->mapped < MAPPED_LIMIT ? pages_map(bytes, PROT_READ | PROT_WRITE) : NULL;
+    pool->mapped += pages != NULL;
+    return pages;
+}
+
+void frame_pool_unmap(struct frame_pool *pool, uint8_t *pages, size_t bytes)
+{
+    munmap(pages, bytes);
+    pool->mapped--;
 }
 
 struct page *frame_pool_zero(struct frame_pool *pool)

@@ -11,7 +11,10 @@
 struct frame {
     struct page page; /* first: a frame's page is the frame */
     uint32_t references;
-    struct frame *next_free;
+    union {
+        struct frame *next_free;
+        uint8_t *home; /* the pool's place for it, while its bytes are elsewhere (frame_move); else NULL */
+    };
 };
 
 struct frame_pool;
@@ -27,6 +30,13 @@ struct frame *frame_copy(struct frame_pool *, const struct frame *from);
 struct frame *frame_ref(struct frame *);
 /* The last reference drops its decoded code and frees it. */
 void frame_unref(struct frame_pool *, struct frame *);
+/* The bytes, which are there already, are from now on at `place`; NULL: back in the pool, where they are copied. */
+void frame_move(struct frame *, uint8_t *place);
+
+/* Zeroed host memory for a whole space. NULL: no more; there are at most 4,096 of them at a time, since a process may
+ * have only so many mappings. */
+uint8_t *frame_pool_map(struct frame_pool *, size_t bytes);
+void frame_pool_unmap(struct frame_pool *, uint8_t *, size_t bytes);
 
 /* The one page of zeroes that stands for every page nobody has written. Never written, not counted. */
 struct page *frame_pool_zero(struct frame_pool *);

@@ -160,6 +160,17 @@ static void trace_hook(void *owner, const struct cpu_state *state, struct memory
     trace_instruction(&k->trace, k->running->id, state, memory);
 }
 
+/* A machine that runs much gets its memory in one piece. If there is none to be had, it goes on as before. */
+#define FLATTEN_AFTER (UINT64_C(1) << 20) /* instructions */
+
+static void flatten(struct machine *m)
+{
+    if (m->flattened || m->instructions < FLATTEN_AFTER)
+        return;
+    m->flattened = true;
+    (void)space_flatten(&m->space);
+}
+
 static enum cpu_exit run_cpu(struct kernel *k, struct machine *m)
 {
     uint64_t budget = m->quantum_left, executed;
@@ -175,6 +186,7 @@ static enum cpu_exit run_cpu(struct kernel *k, struct machine *m)
     k->counters.instructions += executed;
     m->instructions += executed;
     m->quantum_left -= executed;
+    flatten(m);
     return why;
 }
 

@@ -51,6 +51,7 @@ struct machine {
     bool idle_answer;      /* IDLE returns at the next crossing and wants EAX */
     uint64_t quantum_left; /* cycles, of a preempted machine; 0 = a new quantum is due */
     uint64_t instructions;
+    bool flattened;                  /* space_flatten() has been tried */
     uint64_t final_digest;           /* TERMINATED, FAILED */
     struct machine_failure *failure; /* FAILED; owned; NULL if there was no memory for it */
 

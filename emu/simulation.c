@@ -4,6 +4,7 @@
  */
 #include "libdenali.h"
 
+#include <fenv.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,12 +207,17 @@ struct denali *denali_new(const struct denali_config *config, char *error, size_
     return d;
 }
 
+/* The caller's floating-point environment is put aside: cpu/host_float.h counts on the default one. */
 enum denali_progress denali_run(struct denali *d, uint64_t quanta)
 {
     enum denali_progress progress = DENALI_RUNNING;
+    fenv_t callers;
 
+    fegetenv(&callers);
+    fesetenv(FE_DFL_ENV);
     for (uint64_t i = 0; i < quanta && progress == DENALI_RUNNING; i++)
         progress = kernel_turn(&d->kernel);
+    fesetenv(&callers);
     return progress;
 }
 
@@ -284,7 +290,7 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
         stats->idle += m->lifecycle == MACHINE_IDLE;
         space_count(&m->space, &private_frames, &shared_frames);
         stats->memory.private_frames += private_frames;
-        stats->memory.bytes += space_node_bytes(&m->space);
+        stats->memory.bytes += space_bytes(&m->space);
         stats->keys_dropped += m->keyboard.dropped;
     }
     stats->memory.shared_frames = stats->memory.frames - stats->memory.private_frames;

@@ -115,6 +115,64 @@ static struct page *space_read_page(struct memory *memory, uint32_t number)
     return frame ? &frame->page : frame_pool_zero(space->pool);
 }
 
+/* One piece of host memory. */
+
+static bool must_move(const struct space *space, const struct frame *frame)
+{
+    return space->flat && !frame->home;
+}
+
+/* The piece has the same bytes already, but for a frame that was just made. */
+static void flat_move(struct space *space, uint32_t number, struct frame *frame)
+{
+    frame_move(frame, space->flat + ((size_t)number << PAGE_SHIFT));
+    space->memory.tag = frame_pool_tag(space->pool);
+}
+
+static void flat_fill(void *owner, uint32_t number, const struct frame *frame)
+{
+    struct space *space = owner;
+    bool own;
+
+    memcpy(space->flat + ((size_t)number << PAGE_SHIFT), frame->page.bytes, PAGE_SIZE);
+    space->flat_pages++;
+    struct frame *found = space_find(space, number, &own);
+    if (own)
+        flat_move(space, number, found);
+}
+
+bool space_flatten(struct space *space)
+{
+    if (space->flat)
+        return true;
+    space->flat = frame_pool_map(space->pool, space->memory.size);
+    if (!space->flat)
+        return false;
+    space->memory.flat = space->flat;
+    space_visit(space, flat_fill, space);
+    space->memory.tag = frame_pool_tag(space->pool);
+    return true;
+}
+
+static void flat_empty(void *owner, uint32_t number, const struct frame *frame)
+{
+    bool own;
+    struct frame *found = space_find(owner, number, &own);
+    (void)frame;
+    if (own)
+        frame_move(found, NULL);
+}
+
+/* Once nobody reads there any more. */
+static void flat_unmap(struct space *space)
+{
+    if (space->flat)
+        frame_pool_unmap(space->pool, space->flat, space->memory.size);
+    space->flat = NULL;
+    space->memory.flat = NULL;
+    space->flat_pages = 0;
+}
+
 /* `exhausted` stays set until somebody clears it: a guest may go on after the fault. */
 static struct page *space_write_page(struct memory *memory, uint32_t number)
 {
@@ -123,8 +181,12 @@ static struct page *space_write_page(struct memory *memory, uint32_t number)
         return NULL;
     bool own;
     struct frame *old = space_find(space, number, &own);
-    if (own)
+    if (own && !must_move(space, old))
         return &old->page;
+    if (own) { /* the others that had it are gone */
+        flat_move(space, number, old);
+        return &old->page;
+    }
     struct frame *frame = old ? frame_copy(space->pool, old) : frame_new(space->pool);
     struct frame **place = frame ? space_own_path(space, number) : NULL;
     if (!place) {
@@ -136,6 +198,10 @@ static struct page *space_write_page(struct memory *memory, uint32_t number)
     if (old)
         frame_unref(space->pool, old);
     *place = frame;
+    if (space->flat) {
+        space->flat_pages += !old;
+        flat_move(space, number, frame);
+    }
     memory->tag = frame_pool_tag(space->pool);
     return &frame->page;
 }
@@ -161,10 +227,14 @@ void space_drop(struct space *space)
     if (space->root)
         node_unref(space->pool, space->root, space->levels - 1);
     space->root = NULL;
+    flat_unmap(space);
 }
 
 void space_clone(struct space *to, struct space *from)
 {
+    if (from->flat)
+        space_visit(from, flat_empty, from);
+    flat_unmap(from);
     *to = *from;
     to->memory.exhausted = false;
     if (from->root)
@@ -297,7 +367,8 @@ static size_t node_bytes(const struct space_node *node, unsigned level)
     return bytes;
 }
 
-size_t space_node_bytes(const struct space *space)
+size_t space_bytes(const struct space *space)
 {
-    return space->root ? node_bytes(space->root, space->levels - 1) : 0;
+    size_t nodes = space->root ? node_bytes(space->root, space->levels - 1) : 0;
+    return nodes + (size_t)space->flat_pages * PAGE_SIZE;
 }

@@ -78,7 +78,7 @@ Test(space, absent_page_reads_as_the_zero_page)
     cr_expect_eq(page_read(&space, 4095), frame_pool_zero(pool));
     cr_expect_eq(get(&space, 0x1234), 0);
     cr_expect_eq(frame_pool_used(pool), 0);
-    cr_expect_eq(space_node_bytes(&space), 0);
+    cr_expect_eq(space_bytes(&space), 0);
     cr_expect_eq(space.memory.tag, tag);
     space_drop(&space);
     frame_pool_free(pool);
@@ -159,7 +159,7 @@ Test(space, clone_shares_everything_until_written)
     cr_expect_eq(b.memory.size, a.memory.size);
     cr_expect_eq(frame_pool_used(pool), 2);
     cr_expect_eq(page_read(&a, 1), page_read(&b, 1));
-    cr_expect_eq(space_node_bytes(&b), 0);
+    cr_expect_eq(space_bytes(&b), 0);
     expect_counts(&a, 0, 2);
 
     tag = a.memory.tag;
@@ -213,7 +213,7 @@ Test(space, frames_exhausted_write_fails_and_changes_nothing)
     cr_expect_eq(b.memory.tag, tag);
     cr_expect_eq(page_read(&b, 1), page_read(&a, 1));
     cr_expect_eq(page_read(&b, 9), frame_pool_zero(pool));
-    cr_expect_eq(space_node_bytes(&b), 0);
+    cr_expect_eq(space_bytes(&b), 0);
     cr_expect(!a.memory.exhausted);
     space_drop(&a);
     cr_expect_not_null(page_write(&b, 1), "its own now");
@@ -402,10 +402,10 @@ Test(space, ten_thousand_clones_cost_only_what_they_write)
         space_clone(&clones[i], &image);
         put(&clones[i], 0, i);
         put(&clones[i], 0xFFFFF0, i);
-        cr_assert_eq(space_node_bytes(&clones[i]), space_node_bytes(&clones[0]));
+        cr_assert_eq(space_bytes(&clones[i]), space_bytes(&clones[0]));
     }
     cr_expect_eq(frame_pool_used(pool), IMAGE_PAGES + 2 * CLONES);
-    cr_expect_leq(space_node_bytes(&clones[0]), 5 * 144);
+    cr_expect_leq(space_bytes(&clones[0]), 5 * 144);
     expect_counts(&clones[17], 2, IMAGE_PAGES);
     space_drop(&image);
     for (uint32_t i = 0; i < CLONES; i++) {
@@ -508,6 +508,47 @@ static void model_check_counts(const struct model *model)
         private_total += private;
     }
     cr_assert_leq(private_total, frame_pool_used(model->pool));
+}
+
+static void expect_flat(struct space *space)
+{
+    cr_assert_not_null(space->memory.flat);
+    for (uint32_t number = 0; number < space->memory.size >> PAGE_SHIFT; number++)
+        cr_assert_arr_eq(space->memory.flat + ADDRESS(number), page_read(space, number)->bytes, PAGE_SIZE, "page %u",
+                         number);
+}
+
+Test(space, flat_memory_shows_what_pages_show)
+{
+    struct frame_pool *pool = frame_pool_new(64);
+    struct space space, other;
+    space_init(&space, pool, MB);
+    put(&space, 0x5000, 1);
+    space_clone(&other, &space);
+    put(&space, 0x7000, 2); /* its own; page 5 is shared */
+    uint64_t tag = space.memory.tag;
+    cr_assert(space_flatten(&space));
+    cr_expect_neq(space.memory.tag, tag, "what was known of its pages is wrong now");
+    expect_flat(&space);
+    put(&space, 0x7004, 3);
+    put(&space, 0x5004, 4); /* copied */
+    put(&space, 0x9000, 5); /* new */
+    expect_flat(&space);
+    cr_expect_eq(get(&other, 0x5004), 0);
+
+    struct space third;
+    space_clone(&third, &space); /* ends it */
+    cr_expect_null(space.memory.flat);
+    cr_expect_eq(get(&third, 0x5004), 4);
+    cr_expect_eq(get(&space, 0x9000), 5);
+    cr_assert(space_flatten(&space));
+    space_drop(&third); /* what was shared is its own now */
+    put(&space, 0x9004, 6);
+    expect_flat(&space);
+    cr_expect_eq(get(&space, 0x9000), 5);
+    space_drop(&space);
+    space_drop(&other);
+    frame_pool_free(pool);
 }
 
 Test(space, random_use_reads_as_plain_arrays_would)

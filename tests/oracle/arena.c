@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 64, PART = 512, BEHIND = SILICON_RETURN_BYTES + 1 };
+enum { LINE = 64, PART = 512 };
 
 static int page_index(uint32_t number)
 {
@@ -122,7 +122,7 @@ void case_unpatch(struct oracle *self, const struct oracle_case *c)
     patches_write(self, c, zeroes);
 }
 
-/* Code, into our memory. `bytes` NULL: as silicon has it. */
+/* Code, into our memory. `bytes` NULL: as is in silicon's. */
 static void place(struct oracle *self, uint32_t address, const uint8_t *bytes, uint32_t count)
 {
     while (count) {
@@ -142,11 +142,18 @@ static void place(struct oracle *self, uint32_t address, const uint8_t *bytes, u
 
 void case_place(struct oracle *self, const struct oracle_case *c)
 {
-    const uint32_t target = c->step ? case_jump_target(c) : 0;
+    const uint32_t eip = c->state.eip, landing = case_landing(c);
 
-    place(self, c->state.eip, self->silicon ? NULL : c->code, c->length + (self->silicon ? BEHIND : 0));
-    if (self->silicon && target)
-        place(self, target, NULL, BEHIND);
+    if (!self->silicon) {
+        place(self, eip, c->code, c->length);
+        return;
+    }
+    arena_write(&self->real, eip, c->code, c->length);
+    if (!c->step || landing)
+        silicon_place(self->silicon, eip + c->length, landing);
+    place(self, eip, NULL, c->length + SILICON_RETURN_BYTES);
+    if (landing)
+        place(self, landing, NULL, SILICON_RETURN_BYTES);
 }
 
 /* --- changes --- */

@@ -11,23 +11,13 @@ static bool in_code_pages(uint32_t address)
     return address >= ARENA_CODE << PAGE_SHIFT && address + SILICON_RETURN_BYTES <= (ARENA_CODE + 2) << PAGE_SHIFT;
 }
 
-/* Is there room for both ways back of a relative jump? */
-static bool can_jump(const struct oracle_case *c, uint32_t target)
+uint32_t case_landing(const struct oracle_case *c)
 {
-    const uint32_t next = c->state.eip + c->length;
+    const uint32_t next = c->state.eip + c->length, target = c->step ? case_jump_target(c) : 0;
+    const bool room = in_code_pages(next) && in_code_pages(target) &&
+                      (target >= next + SILICON_RETURN_BYTES || target + SILICON_RETURN_BYTES <= c->state.eip);
 
-    return target && in_code_pages(next) && in_code_pages(target) &&
-           (target >= next + SILICON_RETURN_BYTES || target + SILICON_RETURN_BYTES <= c->state.eip);
-}
-
-static struct silicon_trap silicon_execute(struct oracle *self, const struct oracle_case *c,
-                                           struct silicon_state *state)
-{
-    const uint32_t target = c->step ? case_jump_target(c) : 0;
-
-    if (can_jump(c, target))
-        return silicon_jump(self->silicon, state, c->length, target);
-    return silicon_run(self->silicon, state, c->length, c->step);
+    return room ? target : 0;
 }
 
 /* AMD's processors store the pointers to the last x87 instruction and its operand only while an exception is pending
@@ -52,9 +42,9 @@ void run_silicon(struct oracle *self, const struct oracle_case *c, struct outcom
 {
     outcome_begin(outcome);
     outcome->state = c->state;
-    arena_write(&self->real, c->state.eip, c->code, c->length);
 
-    struct silicon_trap trap = silicon_execute(self, c, &outcome->state);
+    const uint32_t landing = case_landing(c);
+    struct silicon_trap trap = silicon_execute(self->silicon, &outcome->state, c->length, landing, c->step && !landing);
     if (trap.taken && trap.number != SILICON_SINGLE_STEP) {
         outcome->exception = (int)trap.number;
         outcome->error = trap.number == DENALI_EXC_MEMORY ? trap.error & (DENALI_FAULT_WRITE | DENALI_FAULT_FETCH) : 0;
@@ -67,8 +57,8 @@ void run_silicon(struct oracle *self, const struct oracle_case *c, struct outcom
 void run_silicon_alone(struct oracle *self, const struct oracle_case *c, struct outcome *outcome)
 {
     case_patch(self, c);
-    run_silicon(self, c, outcome);
     case_place(self, c);
+    run_silicon(self, c, outcome);
     changes_collect(self, &self->real, ARENA_ALL, outcome);
     case_unpatch(self, c);
 }

@@ -8,6 +8,7 @@
  *          --findings: append each mismatch, made as simple as can be, with the real CPU's answer
  *   oracle --record N [--seed S] [--row NAME]   print N cases with the real CPU's answers
  *   oracle --replay FILE...                     compare with answers recorded so; needs no particular host
+ *   oracle --again FILE...                      compare in these cases with what this host answers now
  *   oracle --skipped                            list the rows without cases, with the reason
  *
  * Cases come in batches. While all is well only those pages are looked at after a case that our CPU wrote, on both
@@ -28,7 +29,7 @@ struct options {
     uint64_t cases, least, seed, record;
     double seconds;
     const char *row, *findings;
-    bool skipped, coverage, replay;
+    bool skipped, coverage, replay, again; /* `again` is a kind of `replay` */
 };
 
 /* One round: each form of each row once, then sequences. */
@@ -170,17 +171,13 @@ static void oracle_drop(struct oracle *self)
 
 static bool options_parse(struct options *options, int argc, char **argv)
 {
-    static const struct option names[] = {{"cases", required_argument, NULL, 'c'},
-                                          {"seconds", required_argument, NULL, 't'},
-                                          {"least", required_argument, NULL, 'l'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"row", required_argument, NULL, 'r'},
-                                          {"record", required_argument, NULL, 'w'},
-                                          {"findings", required_argument, NULL, 'f'},
-                                          {"replay", no_argument, NULL, 'p'},
-                                          {"skipped", no_argument, NULL, 'x'},
-                                          {"coverage", no_argument, NULL, 'v'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"cases", required_argument, NULL, 'c'},    {"seconds", required_argument, NULL, 't'},
+        {"least", required_argument, NULL, 'l'},    {"seed", required_argument, NULL, 's'},
+        {"row", required_argument, NULL, 'r'},      {"record", required_argument, NULL, 'w'},
+        {"findings", required_argument, NULL, 'f'}, {"replay", no_argument, NULL, 'p'},
+        {"again", no_argument, NULL, 'a'},          {"skipped", no_argument, NULL, 'x'},
+        {"coverage", no_argument, NULL, 'v'},       {NULL, 0, NULL, 0}};
 
     *options = (struct options){.seed = 1};
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -208,6 +205,9 @@ static bool options_parse(struct options *options, int argc, char **argv)
             break;
         case 'p':
             options->replay = true;
+            break;
+        case 'a':
+            options->replay = options->again = true;
             break;
         case 'x':
             options->skipped = true;
@@ -258,7 +258,7 @@ int main(int argc, char **argv)
         skipped_print();
         return 0;
     }
-    if (!options.replay && !(self.silicon = silicon_new(arena_pages, &reason))) {
+    if ((!options.replay || options.again) && !(self.silicon = silicon_new(arena_pages, &reason))) {
         printf("SKIPPED: no comparison with this host's CPU: %s\n", reason);
         return EXIT_SKIPPED;
     }

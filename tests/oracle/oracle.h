@@ -38,7 +38,7 @@ struct arena_memory {
 };
 
 struct oracle {
-    struct silicon *silicon; /* NULL: replay only */
+    struct silicon *silicon; /* NULL: recorded answers only */
     struct arena_memory memory;
     struct cpu *cpus[ENGINES];
     bool careful;                    /* look at all of memory after each run, not only where it should have changed */
@@ -57,7 +57,7 @@ void arena_write(const struct arena *, uint32_t address, const uint8_t *bytes, u
 /* Patches in, and out again. */
 void case_patch(struct oracle *, const struct oracle_case *);
 void case_unpatch(struct oracle *, const struct oracle_case *);
-/* The code of the case, as the host has it, way back included, into our memory. */
+/* The code of the case into all memories, ways back included; before anything runs, as code may change itself. */
 void case_place(struct oracle *, const struct oracle_case *);
 /* List what an execution changed in these pages, and take it back. */
 void changes_collect(struct oracle *, const struct arena *, unsigned pages, struct outcome *);
@@ -65,7 +65,9 @@ void change_note(struct outcome *, uint32_t address, uint8_t byte);
 /* Is everything as it is when a case begins? If not, it is afterwards. */
 bool arena_settle(struct oracle *);
 
-/* execute.c. What silicon changes is collected later, by changes_collect(). */
+/* execute.c. Where a relative jump leads, if it is to run with ways back at both ends; else 0. */
+uint32_t case_landing(const struct oracle_case *);
+/* What silicon changes is collected later, by changes_collect(). */
 void run_silicon(struct oracle *, const struct oracle_case *, struct outcome *);
 /* The engines must run in order: the first finds out how many instructions (iterations) there are. Returns the pages
  * written. */

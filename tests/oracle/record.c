@@ -226,7 +226,13 @@ static bool replay_line(struct oracle *self, const char *line)
     const int differs = case_compare(self, &c, &real, ours);
     if (differs < 0)
         return true;
-    printf("MISMATCH (%s) %s  ours:", engine_names[differs], line);
+    printf("MISMATCH (%s) %s", engine_names[differs], line);
+    if (self->silicon) {
+        printf("  silicon:");
+        outcome_print(&c, &real, stdout);
+        printf("\n");
+    }
+    printf("  ours:   ");
     outcome_print(&c, &ours[differs], stdout);
     printf("\n");
     return false;

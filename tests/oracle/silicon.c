@@ -396,32 +396,33 @@ static struct silicon_trap gate_pass(struct silicon *self, struct silicon_state 
     return trap;
 }
 
-struct silicon_trap silicon_run(struct silicon *self, struct silicon_state *state, uint32_t length, bool step)
+void silicon_place(struct silicon *self, uint32_t next, uint32_t target)
+{
+    return_place(self, next, gate_back);
+    if (target)
+        return_place(self, target, gate_back_jumped);
+}
+
+struct silicon_trap silicon_execute(struct silicon *self, struct silicon_state *state, uint32_t length, uint32_t target,
+                                    bool step)
 {
     const uint32_t next = state->eip + length, trap_flag = 1 << 8;
 
-    if (!step)
-        return_place(self, next, gate_back);
     struct silicon_trap trap = gate_pass(self, state, step ? trap_flag : 0);
     if (trap.taken && trap.number == 1 && state->eip == (uint32_t)gate_address(gate_back))
         trap.taken = false; /* the instruction set TF: it did complete */
     if (!trap.taken)
-        state->eip = next;
+        state->eip = self->gate->jumped ? target : next;
     if (step)
         state->eflags &= ~trap_flag;
     return trap;
 }
 
-struct silicon_trap silicon_jump(struct silicon *self, struct silicon_state *state, uint32_t length, uint32_t target)
+struct silicon_trap silicon_run(struct silicon *self, struct silicon_state *state, uint32_t length, bool step)
 {
-    const uint32_t next = state->eip + length;
-
-    return_place(self, next, gate_back);
-    return_place(self, target, gate_back_jumped);
-    struct silicon_trap trap = gate_pass(self, state, 0);
-    if (!trap.taken)
-        state->eip = self->gate->jumped ? target : next;
-    return trap;
+    if (!step)
+        silicon_place(self, state->eip + length, 0);
+    return silicon_execute(self, state, length, 0, step);
 }
 
 #else
@@ -450,9 +451,15 @@ struct silicon_trap silicon_run(struct silicon *self, struct silicon_state *stat
     return (struct silicon_trap){0};
 }
 
-struct silicon_trap silicon_jump(struct silicon *self, struct silicon_state *state, uint32_t length, uint32_t target)
+void silicon_place(struct silicon *self, uint32_t next, uint32_t target)
 {
-    (void)self, (void)state, (void)length, (void)target;
+    (void)self, (void)next, (void)target;
+}
+
+struct silicon_trap silicon_execute(struct silicon *self, struct silicon_state *state, uint32_t length, uint32_t target,
+                                    bool step)
+{
+    (void)self, (void)state, (void)length, (void)target, (void)step;
     return (struct silicon_trap){0};
 }
 

@@ -53,6 +53,9 @@ uint8_t *silicon_memory(struct silicon *, uint32_t address);
 enum { SILICON_RETURN_BYTES = 7 };
 struct silicon_trap silicon_run(struct silicon *, struct silicon_state *, uint32_t length, bool step);
 
-/* A jump, to `target` or to what follows it. Like silicon_run() with `step`, and much faster: both places, which must
- * be accessible, are overwritten with the way back. They must not overlap each other or the instruction. */
-struct silicon_trap silicon_jump(struct silicon *, struct silicon_state *, uint32_t length, uint32_t target);
+/* Its two parts, for those who look at the code in between; and for jumps, to `target` or (0) none, which is like a
+ * `step`, and much faster. The first overwrites both places, which must be accessible, with the way back. They must not
+ * overlap each other or the instruction. */
+void silicon_place(struct silicon *, uint32_t next, uint32_t target);
+struct silicon_trap silicon_execute(struct silicon *, struct silicon_state *, uint32_t length, uint32_t target,
+                                    bool step);

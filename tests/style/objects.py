@@ -17,7 +17,7 @@ MUTABLE = re.compile(r"^\.(data|bss|tdata|tbss)(\.(?!rel\.ro).*)?$")
 ALLOWED = re.compile(
     r"^(cs_|pcap_|XXH|__(asan|ubsan|stack_chk)_|_GLOBAL_OFFSET_TABLE_$|__(start|stop)_)|^_?_?("
     r"malloc|calloc|realloc|free|strdup|strndup|posix_memalign|aligned_alloc|reallocarray|"
-    r"mem(cpy|move|set|cmp|chr|rchr|mem)|(stp|str)n?cpy|str(n?cmp|n?len|chr|chrnul|rchr|str|spn|cspn|error|error_r|"
+    r"fe[gs]etenv|bcmp|mem(cpy|move|set|cmp|chr|rchr|mem)|(stp|str)n?cpy|str(n?cmp|n?len|chr|chrnul|rchr|str|spn|cspn|error|error_r|"
     r"toull?|toul|sep)|qsort|bsearch|"
     r"v?snprintf|v?fprintf|fputs|fputc|putc|fwrite|fread|fopen|fdopen|fclose|fflush|ferror|feof|fileno|fseeko?|ftello?|"
     r"getc|fgetc|setvbuf|fopencookie|open_memstream|isatty|"
