@@ -222,25 +222,34 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 #define PER_REGISTER(X, ...)                                                                                           \
     X(0, 0, __VA_ARGS__)                                                                                               \
     X(1, 0, __VA_ARGS__)                                                                                               \
-    X(2, 0, __VA_ARGS__) X(3, 0, __VA_ARGS__) X(4, 0, __VA_ARGS__) X(5, 0, __VA_ARGS__) X(6, 0, __VA_ARGS__)           \
-        X(7, 0, __VA_ARGS__)
+    X(2, 0, __VA_ARGS__)                                                                                               \
+    X(3, 0, __VA_ARGS__) X(4, 0, __VA_ARGS__) X(5, 0, __VA_ARGS__) X(6, 0, __VA_ARGS__) X(7, 0, __VA_ARGS__)
 #define PER_SECOND(X, a, ...)                                                                                          \
     X(a, 0, __VA_ARGS__)                                                                                               \
     X(a, 1, __VA_ARGS__)                                                                                               \
-    X(a, 2, __VA_ARGS__) X(a, 3, __VA_ARGS__) X(a, 4, __VA_ARGS__) X(a, 5, __VA_ARGS__) X(a, 6, __VA_ARGS__)           \
-        X(a, 7, __VA_ARGS__)
+    X(a, 2, __VA_ARGS__)                                                                                               \
+    X(a, 3, __VA_ARGS__) X(a, 4, __VA_ARGS__) X(a, 5, __VA_ARGS__) X(a, 6, __VA_ARGS__) X(a, 7, __VA_ARGS__)
 #define PER_PAIR(X, ...)                                                                                               \
     PER_SECOND(X, 0, __VA_ARGS__)                                                                                      \
     PER_SECOND(X, 1, __VA_ARGS__)                                                                                      \
-    PER_SECOND(X, 2, __VA_ARGS__) PER_SECOND(X, 3, __VA_ARGS__) PER_SECOND(X, 4, __VA_ARGS__)                          \
-        PER_SECOND(X, 5, __VA_ARGS__) PER_SECOND(X, 6, __VA_ARGS__) PER_SECOND(X, 7, __VA_ARGS__)
+    PER_SECOND(X, 2, __VA_ARGS__)                                                                                      \
+    PER_SECOND(X, 3, __VA_ARGS__)                                                                                      \
+    PER_SECOND(X, 4, __VA_ARGS__)                                                                                      \
+    PER_SECOND(X, 5, __VA_ARGS__) PER_SECOND(X, 6, __VA_ARGS__) PER_SECOND(X, 7, __VA_ARGS__)
 
-/* A table of handlers that know their registers. */
+/* A table of handlers that know their registers, and what struct handlers says of two of them. Builds without tail
+ * calls are not for speed, and do without: with sanitizers these thousands of functions take minutes to compile. */
+#if CPU_TAIL_CALLS
 #define KNOWING(a, b, id, WITH, unseen, ...) HANDLER(id##_##a##b, WITH(unseen, NOT_FUSED, a, b), __VA_ARGS__)
 #define KNOWN(a, b, id)                      id##_##a##b,
 #define TABLE(PER, id, WITH, unseen, ...)                                                                              \
     PER(KNOWING, id, WITH, unseen, __VA_ARGS__)                                                                        \
     static op_fn *const id[] = {PER(KNOWN, id)};
+#define TABLES_BY(by, seen, unseen) .known_by = by, .known = {seen, unseen}
+#else
+#define TABLE(...)
+#define TABLES_BY(...) .known_by = KNOWN_BY_NONE
+#endif
 
 /* What a row and a combination of operand kinds have: see struct handlers. */
 #define HANDLERS_ONE(id, ...)                                                                                          \
@@ -256,11 +265,11 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 
 /* MOVE: with tables. PER and WITH say of which registers, `by` the same. */
 #define HANDLERS_MOVE(PER, WITH, by, id, ...)                                                                          \
-    COLD HANDLER(id##_slow, SLOWLY, op_stop,                                                                           \
-                 __VA_ARGS__) HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow,                                      \
-                                      __VA_ARGS__) HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)  \
-        TABLE(PER, id##_known, WITH, false, id##_slow, __VA_ARGS__) static const struct handlers id = {                \
-            .run = {{id##_any, id##_base}, {id##_any, id##_base}}, .known_by = by, .known = {id##_known, id##_known}};
+    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
+        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
+            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
+                TABLE(PER, id##_known, WITH, false, id##_slow, __VA_ARGS__) static const struct handlers id = {        \
+                    .run = {{id##_any, id##_base}, {id##_any, id##_base}}, TABLES_BY(by, id##_known, id##_known)};
 
 /* ALU: with flags that are seen and without, alone and with a jump. */
 #define HANDLERS_ALU(PER, WITH, by, id, ...)                                                                           \
@@ -275,9 +284,8 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
                                     FUSED_TABLE(RESULT_CONDITIONS, id##_base_fused, BASE, id##_slow,                   \
                                                 __VA_ARGS__) static const struct handlers id = {                       \
                                         .run = {{id##_any, id##_base}, {id##_any_unseen, id##_base_unseen}},           \
-                                        .known_by = by,                                                                \
-                                        .known = {id##_known, id##_known_unseen},                                      \
-                                        .fused = {id##_any_fused, id##_base_fused}};
+                                        TABLES_BY(by, id##_known, id##_known_unseen),                                  \
+                                        FUSED_BY(id##_any_fused, id##_base_fused)};
 
 /* The same of 8 and 16 bits. */
 #define HANDLERS_ALU_NARROW(id, ...)                                                                                   \
@@ -291,28 +299,36 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 
 #define HANDLERS_COMPARE(id, ...)                                                                                      \
     COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
-        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
-            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
-                FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_any_fused, ANY, id##_slow, __VA_ARGS__)                        \
-                    FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_base_fused, BASE, id##_slow,                               \
-                                __VA_ARGS__) static const struct handlers id = {                                       \
-                        .run = {{id##_any, id##_base}, {id##_any, id##_base}},                                         \
-                        .fused = {id##_any_fused, id##_base_fused}};
+        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__) HANDLER(id##_base, BASE(false, NOT_FUSED),    \
+                                                                                 id##_slow, __VA_ARGS__)               \
+            FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_any_fused, ANY, id##_slow, __VA_ARGS__)                            \
+                FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_base_fused, BASE, id##_slow,                                   \
+                            __VA_ARGS__) static const struct handlers id = {                                           \
+                    .run = {{id##_any, id##_base}, {id##_any, id##_base}}, FUSED_BY(id##_any_fused, id##_base_fused)};
 
 /* A table of handlers for an instruction and the conditional jump behind it, for those conditions that compilers put
  * after a comparison, or after another result. */
 #define CONDITIONS_OF_COMPARE(X, ...)                                                                                  \
     X(B, __VA_ARGS__)                                                                                                  \
     X(AE, __VA_ARGS__)                                                                                                 \
-    X(E, __VA_ARGS__) X(NE, __VA_ARGS__) X(BE, __VA_ARGS__) X(A, __VA_ARGS__) X(S, __VA_ARGS__) X(NS, __VA_ARGS__)     \
-        X(L, __VA_ARGS__) X(GE, __VA_ARGS__) X(LE, __VA_ARGS__) X(G, __VA_ARGS__)
+    X(E, __VA_ARGS__)                                                                                                  \
+    X(NE, __VA_ARGS__)                                                                                                 \
+    X(BE, __VA_ARGS__)                                                                                                 \
+    X(A, __VA_ARGS__)                                                                                                  \
+    X(S, __VA_ARGS__) X(NS, __VA_ARGS__) X(L, __VA_ARGS__) X(GE, __VA_ARGS__) X(LE, __VA_ARGS__) X(G, __VA_ARGS__)
 #define RESULT_CONDITIONS(X, ...) X(E, __VA_ARGS__) X(NE, __VA_ARGS__) X(S, __VA_ARGS__) X(NS, __VA_ARGS__)
 
+#if CPU_TAIL_CALLS
 #define FUSING(condition, id, HOW, ...) HANDLER(id##_##condition, HOW(false, CONDITION_##condition), __VA_ARGS__)
 #define FUSION(condition, id)           [CONDITION_##condition] = id##_##condition,
 #define FUSED_TABLE(EACH, id, HOW, ...)                                                                                \
     EACH(FUSING, id, HOW, __VA_ARGS__)                                                                                 \
     static op_fn *const id[CONDITION_COUNT] = {EACH(FUSION, id)};
+#define FUSED_BY(any, base) .fused = {any, base}
+#else
+#define FUSED_TABLE(...)
+#define FUSED_BY(...) .fused = {NULL}
+#endif
 
 /* Which of these, by shape, kinds of operands and, where registers are known, width of the destination. */
 #define OP(id, suffix, NAME, SHAPE, DK, dw, SK, sw) OP_##SHAPE(id##suffix, SHAPE, NAME, DK, dw, SK, sw)
