@@ -39,11 +39,13 @@ static void print_machine(const struct denali_machine *blocks, const struct dena
 static int explain(const struct outcome *blocks, const struct outcome *step)
 {
     struct denali_machine one, other;
-    for (uint32_t vm = 0; denali_get_machine(blocks->denali, vm, &one) && denali_get_machine(step->denali, vm, &other);
-         vm++) {
-        if (one.digest == other.digest && one.instructions == other.instructions && one.state == other.state)
+    for (uint32_t from = 0;
+         denali_next_machine(blocks->denali, from, &one) && denali_next_machine(step->denali, from, &other);
+         from = one.index + 1) {
+        if (one.index == other.index && one.digest == other.digest && one.instructions == other.instructions &&
+            one.state == other.state)
             continue;
-        complain(STATUS_DIVERGENCE, "the engines differ; the first machine that does is vm %u", vm);
+        complain(STATUS_DIVERGENCE, "the engines differ; the first machine that does is vm %u", one.index);
         print_machine(&one, &other);
         return STATUS_DIVERGENCE;
     }

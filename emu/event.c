@@ -21,16 +21,25 @@ void event_queue_drop(struct event_queue *queue)
 
 bool event_reserve(struct event_queue *queue, size_t events)
 {
-    if (events <= queue->capacity)
-        return true;
-    if (events > SIZE_MAX / sizeof(*queue->heap))
+    size_t reserved;
+    if (__builtin_add_overflow(queue->reserved, events, &reserved) || reserved > SIZE_MAX / sizeof(*queue->heap) / 2)
         return false;
-    struct event **heap = realloc(queue->heap, events * sizeof(*heap));
-    if (!heap)
-        return false;
-    queue->heap = heap;
-    queue->capacity = events;
+    if (reserved > queue->capacity) {
+        size_t capacity = reserved > 2 * queue->capacity ? reserved : 2 * queue->capacity;
+        struct event **heap = realloc(queue->heap, capacity * sizeof(*heap));
+        if (!heap)
+            return false;
+        queue->heap = heap;
+        queue->capacity = capacity;
+    }
+    queue->reserved = reserved;
     return true;
+}
+
+void event_release(struct event_queue *queue, size_t events)
+{
+    assert(events <= queue->reserved);
+    queue->reserved -= events;
 }
 
 static bool event_before(const struct event *a, const struct event *b)

@@ -23,13 +23,16 @@ struct event {
 struct event_queue {
     struct event **heap; /* owned */
     size_t count, capacity;
+    size_t reserved; /* by all owners; at most `capacity` */
     uint64_t sequence;
 };
 
 void event_queue_init(struct event_queue *);
 void event_queue_drop(struct event_queue *);
-/* Make room for `events` at once, so that event_schedule() cannot fail while a simulation runs. False: no memory. */
+/* Room for so many events more, so that event_schedule() cannot fail while a simulation runs. False: no memory. */
 bool event_reserve(struct event_queue *, size_t events);
+/* So many fewer are needed. */
+void event_release(struct event_queue *, size_t events);
 /* Queue the event (an already queued one is moved). Room must have been reserved. */
 void event_schedule(struct event_queue *, struct event *, uint64_t time);
 void event_cancel(struct event_queue *, struct event *); /* not queued: nothing happens */

@@ -2,132 +2,73 @@
 #include "kernel.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "../devices/container_of.h"
 #include "../devices/host/capture.h"
-#include "report.h"
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
-static void trace_interrupts(struct kernel *k, const struct machine *m, const char *what, uint32_t sources)
+static void trace_interrupts(struct kernel *k, const struct vm *vm, const char *what, uint32_t sources)
 {
-    if (trace_wants(&k->trace, DENALI_TRACE_INTERRUPTS, m->id))
-        trace_event(&k->trace, DENALI_TRACE_INTERRUPTS, m->id, clock_time_ns(&k->clock), "%s %#" PRIx32, what, sources);
+    if (trace_wants(&k->trace, DENALI_TRACE_INTERRUPTS, vm->id))
+        trace_event(&k->trace, DENALI_TRACE_INTERRUPTS, vm->id, clock_time_ns(&k->clock), "%s %#" PRIx32, what,
+                    sources);
 }
 
-static void trace_schedule(struct kernel *k, const struct machine *m, const char *what)
+void kernel_trace_schedule(struct kernel *k, const struct vm *vm, const char *what)
 {
-    if (trace_wants(&k->trace, DENALI_TRACE_SCHEDULE, m->id))
-        trace_event(&k->trace, DENALI_TRACE_SCHEDULE, m->id, clock_time_ns(&k->clock), "%s", what);
+    if (trace_wants(&k->trace, DENALI_TRACE_SCHEDULE, vm->id))
+        trace_event(&k->trace, DENALI_TRACE_SCHEDULE, vm->id, clock_time_ns(&k->clock), "%s", what);
 }
 
 /* Ready and idle. */
 
-static void make_ready(struct kernel *k, struct machine *m)
+void kernel_make_ready(struct kernel *k, struct vm *vm)
 {
-    m->lifecycle = MACHINE_READY;
-    k->scheduler->ops->add(k->scheduler, &m->sched);
+    vm->state = MACHINE_READY;
+    k->scheduler->ops->add(k->scheduler, &vm->sched);
 }
 
 /* The paper's baseline: the target runs now; who was running goes on after it. */
-static void switch_at_once(struct kernel *k, struct machine *m)
+static void switch_at_once(struct kernel *k, struct vm *vm)
 {
-    if (m->sched.queued)
-        k->scheduler->ops->remove(k->scheduler, &m->sched);
+    if (vm->sched.queued)
+        k->scheduler->ops->remove(k->scheduler, &vm->sched);
     if (k->running && !k->preempted) {
         k->scheduler->ops->add_first(k->scheduler, &k->running->sched);
         k->preempted = true;
     }
-    m->lifecycle = MACHINE_READY;
-    k->scheduler->ops->add_first(k->scheduler, &m->sched);
+    vm->state = MACHINE_READY;
+    k->scheduler->ops->add_first(k->scheduler, &vm->sched);
 }
 
-void kernel_machine_posted(struct machine_host *host, struct machine *m)
+void kernel_machine_posted(struct machine_host *host, struct vm *vm)
 {
     struct kernel *k = container_of(host, struct kernel, host);
-    bool was_idle = m->lifecycle == MACHINE_IDLE;
+    bool was_idle = vm->state == MACHINE_IDLE;
 
     k->counters.interrupts_posted++;
-    trace_interrupts(k, m, "posted", m->posted);
+    trace_interrupts(k, vm, "posted", vm->machine->posted);
     if (was_idle)
-        event_cancel(&k->events, &m->timeout_event);
-    if (k->interrupts == DENALI_INTERRUPTS_IMMEDIATE && m != k->running)
-        switch_at_once(k, m);
+        event_cancel(&k->events, &vm->timeout_event);
+    if (k->interrupts == DENALI_INTERRUPTS_IMMEDIATE && vm != k->running && vm->state != MACHINE_STOPPED)
+        switch_at_once(k, vm);
     else if (was_idle)
-        make_ready(k, m);
+        kernel_make_ready(k, vm);
 }
 
-void kernel_timeout_fire(struct event *event)
+static void go_idle(struct kernel *k, struct vm *vm, uint64_t timeout_ns)
 {
-    struct machine *m = container_of(event, struct machine, timeout_event);
-    make_ready(container_of(m->host, struct kernel, host), m);
-}
-
-static void go_idle(struct kernel *k, struct machine *m, uint64_t timeout_ns)
-{
-    m->lifecycle = MACHINE_IDLE;
-    m->sched.idled = true;
-    m->quantum_left = 0;
-    trace_schedule(k, m, "idle");
+    vm->state = MACHINE_IDLE;
+    vm->sched.idled = true;
+    vm->machine->quantum_left = 0;
+    kernel_trace_schedule(k, vm, "idle");
     if (timeout_ns != UINT64_MAX)
-        event_schedule(&k->events, &m->timeout_event,
+        event_schedule(&k->events, &vm->timeout_event,
                        clock_after(k->clock.cycles, clock_cycles(&k->clock, timeout_ns)));
-}
-
-/* The end of a machine. */
-
-/* What it has sent still goes out. */
-static void take_out(struct kernel *k, struct machine *m)
-{
-    switch_drain(&k->network);
-    switch_unplug(&k->network, &m->nic);
-    if (m->sched.queued)
-        k->scheduler->ops->remove(k->scheduler, &m->sched);
-    k->counters.alive--;
-}
-
-static void describe_failure(struct kernel *k, struct machine *m)
-{
-    struct machine_failure *failure = calloc(1, sizeof(*failure));
-    uint32_t offset;
-
-    m->failure = failure;
-    if (!failure)
-        return;
-    if (m->space.memory.exhausted)
-        snprintf(failure->reason, sizeof(failure->reason), "no physical frame left");
-    else if (m->instructions >= k->machine_instructions)
-        snprintf(failure->reason, sizeof(failure->reason), "limit of %" PRIu64 " instructions reached",
-                 k->machine_instructions);
-    else
-        report_exception(failure->reason, sizeof(failure->reason), cpu_last_crash(k->cpu));
-    report_disassemble(failure->disassembly, sizeof(failure->disassembly), &m->state, &m->space.memory);
-    const char *symbol = image_symbol(k->image, m->state.eip, &offset);
-    if (symbol)
-        snprintf(failure->symbol, sizeof(failure->symbol), "%s+%#" PRIx32, symbol, offset);
-}
-
-static void end_failed(struct kernel *k, struct machine *m)
-{
-    describe_failure(k, m);
-    if (trace_wants(&k->trace, DENALI_TRACE_EXCEPTIONS, m->id))
-        trace_event(&k->trace, DENALI_TRACE_EXCEPTIONS, m->id, clock_time_ns(&k->clock), "failed: %s",
-                    m->failure ? m->failure->reason : "");
-    take_out(k, m);
-    machine_end(m, MACHINE_FAILED);
-    k->counters.failed++;
-}
-
-static void end_terminated(struct kernel *k, struct machine *m)
-{
-    trace_schedule(k, m, "terminated");
-    take_out(k, m);
-    machine_end(m, MACHINE_TERMINATED);
 }
 
 /* Running a machine. */
@@ -135,17 +76,17 @@ static void end_terminated(struct kernel *k, struct machine *m)
 /* What a machine's turn does after one run of the CPU. */
 enum turn { TURN_GOES_ON, TURN_OVER };
 
-static enum turn enter_machine(struct kernel *k, struct machine *m)
+static enum turn enter_machine(struct kernel *k, struct vm *vm)
 {
-    uint32_t sources = m->posted;
-    int batch = machine_cross(m);
+    uint32_t sources = vm->machine->posted;
+    int batch = machine_cross(vm->machine);
 
     if (batch < 0) {
-        end_failed(k, m);
+        kernel_end_failed(k, vm, NULL);
         return TURN_OVER;
     }
     if (batch > 0) {
-        trace_interrupts(k, m, "delivered", sources);
+        trace_interrupts(k, vm, "delivered", sources);
         k->counters.interrupts_crossings++;
         k->counters.interrupts_delivered += (uint64_t)batch;
         if ((uint64_t)batch > k->counters.interrupts_max_batch)
@@ -171,15 +112,16 @@ static void flatten(struct machine *m)
     (void)space_flatten(&m->space);
 }
 
-static enum cpu_exit run_cpu(struct kernel *k, struct machine *m)
+static enum cpu_exit run_cpu(struct kernel *k, struct vm *vm)
 {
+    struct machine *m = vm->machine;
     uint64_t budget = m->quantum_left, executed;
 
     budget = smaller(budget, event_next_time(&k->events) - k->clock.cycles);
     budget = smaller(budget, k->end_cycles - k->clock.cycles);
     budget = smaller(budget, k->end_instructions - k->counters.instructions);
     budget = smaller(budget, k->machine_instructions - m->instructions);
-    bool traced = trace_wants(&k->trace, DENALI_TRACE_INSTRUCTIONS, m->id);
+    bool traced = trace_wants(&k->trace, DENALI_TRACE_INSTRUCTIONS, vm->id);
     cpu_set_trace(k->cpu, traced ? trace_hook : NULL, k);
     enum cpu_exit why = cpu_run(k->cpu, &m->state, &m->space.memory, budget, k->clock.cycles, &executed);
     k->clock.cycles += executed;
@@ -190,72 +132,74 @@ static enum cpu_exit run_cpu(struct kernel *k, struct machine *m)
     return why;
 }
 
-static void trace_port(struct kernel *k, const struct machine *m, const struct cpu_io *io)
+static void trace_port(struct kernel *k, const struct vm *vm, const struct cpu_io *io)
 {
-    if (trace_wants(&k->trace, DENALI_TRACE_PORTS, m->id))
-        trace_event(&k->trace, DENALI_TRACE_PORTS, m->id, clock_time_ns(&k->clock),
+    if (trace_wants(&k->trace, DENALI_TRACE_PORTS, vm->id))
+        trace_event(&k->trace, DENALI_TRACE_PORTS, vm->id, clock_time_ns(&k->clock),
                     "%s%s port %#x, %u bytes, value %#" PRIx32 ", count %" PRIu32, io->string ? "string " : "",
                     io->in ? "in" : "out", io->port, io->bytes, io->value, io->count);
 }
 
-static enum turn do_io(struct kernel *k, struct machine *m)
+static enum turn do_io(struct kernel *k, struct vm *vm)
 {
+    struct machine *m = vm->machine;
     const struct cpu_io *io = cpu_last_io(k->cpu);
     struct cpu_exception exception;
     struct cpu_crash crash;
 
-    trace_port(k, m, io);
+    trace_port(k, vm, io);
     if (!machine_io(m, io, &exception) && !cpu_raise(k->cpu, &m->state, &m->space.memory, exception, &crash)) {
-        end_failed(k, m);
+        kernel_end_failed(k, vm, NULL);
         return TURN_OVER;
     }
-    return enter_machine(k, m);
+    return enter_machine(k, vm);
 }
 
 /* Give up the rest of the quantum; not idle, so not compensated. */
-static enum turn yield(struct kernel *k, struct machine *m)
+static enum turn yield(struct kernel *k, struct vm *vm)
 {
-    m->quantum_left = 0;
-    make_ready(k, m);
+    vm->machine->quantum_left = 0;
+    kernel_make_ready(k, vm);
     return TURN_OVER;
 }
 
-static enum turn do_idle(struct kernel *k, struct machine *m)
+static enum turn do_idle(struct kernel *k, struct vm *vm)
 {
+    struct machine *m = vm->machine;
     uint64_t timeout = m->state.regs[EAX] | (uint64_t)m->state.regs[EDX] << 32;
     bool spins = k->idle == DENALI_IDLE_NO_TIMEOUT && timeout != 0 && timeout != UINT64_MAX;
 
     m->idle_answer = true;
     if (machine_has_interrupts(m) || spins)
-        return enter_machine(k, m);
+        return enter_machine(k, vm);
     if (timeout == 0)
-        return yield(k, m);
-    go_idle(k, m, timeout);
+        return yield(k, vm);
+    go_idle(k, vm, timeout);
     return TURN_OVER;
 }
 
-static enum turn do_halt(struct kernel *k, struct machine *m)
+static enum turn do_halt(struct kernel *k, struct vm *vm)
 {
-    if (machine_has_interrupts(m))
-        return enter_machine(k, m);
-    go_idle(k, m, UINT64_MAX);
+    if (machine_has_interrupts(vm->machine))
+        return enter_machine(k, vm);
+    go_idle(k, vm, UINT64_MAX);
     return TURN_OVER;
 }
 
-static enum turn handle(struct kernel *k, struct machine *m, enum cpu_exit why)
+static enum turn handle(struct kernel *k, struct vm *vm, enum cpu_exit why)
 {
     switch (why) {
     case CPU_IO:
-        return do_io(k, m);
+        return do_io(k, vm);
     case CPU_IDLE:
-        return do_idle(k, m);
+        return do_idle(k, vm);
     case CPU_HALT:
-        return do_halt(k, m);
+        return do_halt(k, vm);
     case CPU_TERMINATE:
-        end_terminated(k, m);
+        kernel_end_terminated(k, vm);
         return TURN_OVER;
     case CPU_CRASH:
-        end_failed(k, m);
+        kernel_end_failed(k, vm, NULL);
         return TURN_OVER;
     case CPU_BUDGET:
         break;
@@ -269,52 +213,60 @@ static bool limit_reached(const struct kernel *k)
 }
 
 /* Before the machine runs on: what is due happens. False: its turn is over, it is queued or the run has ended. */
-static bool may_go_on(struct kernel *k, struct machine *m)
+static bool may_go_on(struct kernel *k, struct vm *vm)
 {
+    const struct machine *m = vm->machine;
+
     event_run(&k->events, k->clock.cycles);
     if (k->preempted)
         return false;
     if (m->instructions >= k->machine_instructions) {
-        end_failed(k, m);
+        kernel_end_failed(k, vm, NULL);
         return false;
     }
     if (m->quantum_left == 0 || limit_reached(k)) {
-        make_ready(k, m);
+        kernel_make_ready(k, vm);
         return false;
     }
-    return !m->posted || enter_machine(k, m) == TURN_GOES_ON;
+    return !m->posted || enter_machine(k, vm) == TURN_GOES_ON;
 }
 
-static void run_quantum(struct kernel *k, struct machine *m)
+static void run_quantum(struct kernel *k, struct vm *vm)
 {
-    k->counters.vm_switches += m != k->last_running;
-    k->running = k->last_running = m;
+    k->counters.vm_switches += vm->id != k->last_running;
+    k->running = vm;
+    k->last_running = vm->id;
     k->preempted = false;
-    m->sched.idled = false;
-    if (m->quantum_left == 0)
-        m->quantum_left = k->quantum;
-    trace_schedule(k, m, "runs");
-    enum turn turn = enter_machine(k, m);
-    while (turn == TURN_GOES_ON && may_go_on(k, m))
-        turn = handle(k, m, run_cpu(k, m));
+    vm->sched.idled = false;
+    if (vm->machine->quantum_left == 0)
+        vm->machine->quantum_left = k->quantum;
+    kernel_trace_schedule(k, vm, "runs");
+    enum turn turn = enter_machine(k, vm);
+    while (turn == TURN_GOES_ON && may_go_on(k, vm))
+        turn = handle(k, vm, run_cpu(k, vm));
     k->running = NULL;
     switch_drain(&k->network);
+}
+
+/* The machine that what is typed goes to, if it waits. */
+static struct machine *typist(const struct kernel *k)
+{
+    const struct vm *first = vm_table_at(&k->vms, 0);
+    return first && first->state == MACHINE_IDLE ? first->machine : NULL;
 }
 
 /* No machine is ready: on to the next event, or the end. */
 static enum denali_progress jump(struct kernel *k)
 {
     uint64_t next = event_next_time(&k->events);
-
-    struct machine *typist = &k->machines[0];
+    struct machine *typed_to = typist(k);
 
     if (k->counters.alive == 0)
         return DENALI_ENDED;
-    bool may_type = typist->lifecycle == MACHINE_IDLE;
-    if (may_type && input_take(&k->input, &typist->keyboard))
+    if (typed_to && input_take(&k->input, &typed_to->keyboard))
         return DENALI_RUNNING;
     if (next == UINT64_MAX)
-        return may_type && input_is_open(&k->input, &typist->keyboard) ? DENALI_WAITING : DENALI_QUIET;
+        return typed_to && input_is_open(&k->input, &typed_to->keyboard) ? DENALI_WAITING : DENALI_QUIET;
     if (next > k->end_cycles) {
         k->clock.cycles = k->end_cycles;
         return DENALI_LIMIT;
@@ -333,7 +285,7 @@ enum denali_progress kernel_turn(struct kernel *k)
     struct sched_entity *entity = k->scheduler->ops->next(k->scheduler);
     if (!entity)
         return jump(k);
-    run_quantum(k, container_of(entity, struct machine, sched));
+    run_quantum(k, container_of(entity, struct vm, sched));
     return DENALI_RUNNING;
 }
 

@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "switch.h"
 #include "trace.h"
+#include "vm_table.h"
 
 struct capture_reader;
 
@@ -29,8 +30,7 @@ struct kernel {
     struct event_queue events;
     struct scheduler *scheduler;
     struct network_switch network;
-    struct machine *machines; /* owned array */
-    uint32_t machine_count;
+    struct vm_table vms;
     struct trace trace;
 
     uint64_t quantum;    /* cycles */
@@ -40,11 +40,10 @@ struct kernel {
     enum denali_interrupts interrupts;
     enum denali_idle idle;
 
-    struct machine *running;      /* NULL between quanta */
-    struct machine *last_running; /* to count switches; borrowed, may have ended */
-    bool preempted;               /* interrupts=immediate: another machine goes first */
+    struct vm *running;    /* NULL between quanta */
+    uint32_t last_running; /* index, to count switches; UINT32_MAX at first */
+    bool preempted;        /* interrupts=immediate: another machine goes first */
 
-    const struct image *image; /* borrowed: for symbols */
     struct input input;
     struct capture_reader *capture; /* borrowed; NULL: no frames come from outside */
     struct event capture_event;
@@ -60,6 +59,27 @@ enum denali_progress kernel_turn(struct kernel *);
 void kernel_start_capture(struct kernel *, struct capture_reader *);
 
 /* For struct machine_host. */
-void kernel_machine_posted(struct machine_host *, struct machine *);
-/* A machine's idle timeout is over: its timeout_event.fire. */
-void kernel_timeout_fire(struct event *);
+void kernel_machine_posted(struct machine_host *, struct vm *);
+
+/* Machines come and go (emu/lifecycle.c). All of this costs the same however many machines there are. */
+
+/* A new machine, stopped, that will boot the image (borrowed until it is destroyed). NULL: why is in `error`. */
+struct vm *kernel_create(struct kernel *, struct image *, const struct machine_config *, char *error,
+                         size_t error_size);
+/* A stopped machine runs, or runs on; one that was stopped while it idled returns from IDLE. Else nothing happens. */
+void kernel_start(struct kernel *, struct vm *);
+/* It gets no quantum until it is started again; interrupts gather meanwhile. One that has ended stays as it is. Not
+ * for the machine that is running. */
+void kernel_stop(struct kernel *, struct vm *);
+/* Everything it has is given back, its index too. Not for the machine that is running. */
+void kernel_destroy(struct kernel *, struct vm *);
+/* All of them, at the end of a simulation: what they still had to send is not sent. */
+void kernel_destroy_all(struct kernel *);
+
+/* The machine ends. `reason` NULL: what the CPU reports. */
+void kernel_end_failed(struct kernel *, struct vm *, const char *reason);
+void kernel_end_terminated(struct kernel *, struct vm *);
+
+/* Out of idleness, or after its quantum: it waits for its turn. */
+void kernel_make_ready(struct kernel *, struct vm *);
+void kernel_trace_schedule(struct kernel *, const struct vm *, const char *what);

@@ -118,8 +118,9 @@ struct denali_stats {
 };
 void denali_get_stats(const struct denali *, struct denali_stats *);
 
-enum denali_machine_state { DENALI_READY, DENALI_IDLE, DENALI_TERMINATED, DENALI_FAILED };
+enum denali_machine_state { DENALI_STOPPED, DENALI_READY, DENALI_IDLE, DENALI_TERMINATED, DENALI_FAILED };
 struct denali_machine {
+    uint32_t index;
     enum denali_machine_state state;
     uint32_t exit_status; /* TERMINATED */
     uint64_t instructions;
@@ -130,8 +131,8 @@ struct denali_machine {
     const char *disassembly; /* the instruction at eip */
     const char *symbol;      /* the function eip is in, with offset; "" if unknown */
 };
-/* False: there is no such machine. */
-bool denali_get_machine(const struct denali *, uint32_t index, struct denali_machine *);
+/* The machine with the lowest index from this one up: machines that were destroyed leave gaps. False: there is none. */
+bool denali_next_machine(const struct denali *, uint32_t from, struct denali_machine *);
 
 /* Of everything: clock, all machines, all counters a guest could come to feel. Equal for equal runs, whatever the
  * engine, compiler, host or tracing. */

@@ -16,7 +16,7 @@ static void line_post(struct interrupt_line *line, uint32_t sources)
     struct machine *m = container_of(line, struct machine, line);
     m->posted |= sources;
     m->posted_count++;
-    m->host->posted(m->host, m);
+    m->vm->host->posted(m->vm->host, m->vm);
 }
 
 static bool port_read(struct guest_memory *port, uint32_t address, void *to, uint32_t length, uint32_t *fault)
@@ -103,19 +103,20 @@ static void timer_host_arm(struct timer_host *timer_host, uint64_t deadline_ns)
 {
     struct machine *m = container_of(timer_host, struct machine, timer_host);
     uint64_t since_start = deadline_ns > CLOCK_EPOCH_NS ? deadline_ns - CLOCK_EPOCH_NS : 0;
-    uint64_t at = clock_cycles(m->host->clock, since_start), now = m->host->clock->cycles;
-    event_schedule(m->host->events, &m->timer_event, at > now ? at : now);
+    const struct machine_host *host = m->vm->host;
+    uint64_t at = clock_cycles(host->clock, since_start), now = host->clock->cycles;
+    event_schedule(host->events, &m->vm->timer_event, at > now ? at : now);
 }
 
 static void timer_host_disarm(struct timer_host *timer_host)
 {
     struct machine *m = container_of(timer_host, struct machine, timer_host);
-    event_cancel(m->host->events, &m->timer_event);
+    event_cancel(m->vm->host->events, &m->vm->timer_event);
 }
 
 static void timer_event_fire(struct event *event)
 {
-    timer_expire(&container_of(event, struct machine, timer_event)->timer);
+    timer_expire(&container_of(event, struct vm, timer_event)->machine->timer);
 }
 
 /* The virtual register page. */
@@ -182,15 +183,15 @@ static bool boot_registers(struct machine *m, const struct image *image, const c
         return false;
     put32(page, DENALI_REG_MAGIC, DENALI_MAGIC);
     put32(page, DENALI_REG_ABI_VERSION, DENALI_ABI_VERSION);
-    put32(page, DENALI_REG_VM_ID, m->id);
-    put32(page, DENALI_REG_CPU_KHZ, m->host->clock->khz);
+    put32(page, DENALI_REG_VM_ID, m->vm->id);
+    put32(page, DENALI_REG_CPU_KHZ, m->vm->host->clock->khz);
     put32(page, DENALI_REG_MEMORY_SIZE, m->space.memory.size);
     put32(page, DENALI_REG_IMAGE_END, image->end);
     put32(page, DENALI_REG_ARGS, DENALI_REG_ARGS_TEXT);
     put32(page, DENALI_REG_FEATURES, m->state.mmu.present ? DENALI_FEATURE_MMU : 0);
-    fill_mac(page + DENALI_REG_NIC_MAC, m->id);
+    fill_mac(page + DENALI_REG_NIC_MAC, m->vm->id);
     memcpy(page + DENALI_REG_NIC_MTU, &mtu, sizeof(mtu));
-    return machine_arguments((char *)page + DENALI_REG_ARGS_TEXT, DENALI_ARGS_MAX + 1, arguments, m->id) <=
+    return machine_arguments((char *)page + DENALI_REG_ARGS_TEXT, DENALI_ARGS_MAX + 1, arguments, m->vm->id) <=
            DENALI_ARGS_MAX;
 }
 
@@ -200,18 +201,37 @@ static void init_devices(struct machine *m, const struct machine_config *config)
     m->memory_port = (struct guest_memory){.read = port_read, .write = port_write};
     m->buffer_port = (struct guest_memory){.read = buffer_read, .write = buffer_write};
     m->timer_host = (struct timer_host){.arm = timer_host_arm, .disarm = timer_host_disarm};
-    m->timer_event = (struct event){.source = m->id, .class = EVENT_TIMER, .fire = timer_event_fire};
-    console_init(&m->console, m->id, config->console);
-    debug_port_init(&m->debug, m->id, config->debug);
+    console_init(&m->console, m->vm->id, config->console);
+    debug_port_init(&m->debug, m->vm->id, config->debug);
     keyboard_init(&m->keyboard, &m->line);
     timer_init(&m->timer, &m->line, &m->memory_port, &m->timer_host);
-    nic_init(&m->nic, m->id, &m->line, config->wire, config->queue_frames);
+    nic_init(&m->nic, m->vm->id, &m->line, config->wire, config->queue_frames);
 }
 
-bool machine_init(struct machine *m, uint32_t id, struct image *image, const struct machine_config *config,
-                  struct machine_host *host)
+void vm_init(struct vm *vm, uint32_t id, struct image *image, struct machine_host *host,
+             void (*timed_out)(struct event *))
 {
-    *m = (struct machine){.id = id, .lifecycle = MACHINE_READY, .host = host, .sched = {.id = id}};
+    *vm = (struct vm){
+        .id = id,
+        .state = MACHINE_STOPPED,
+        .image = image,
+        .host = host,
+        .sched = {.id = id},
+        .timer_event = {.source = id, .class = EVENT_TIMER, .fire = timer_event_fire},
+        .timeout_event = {.source = id, .class = EVENT_TIMEOUT, .fire = timed_out},
+    };
+}
+
+bool vm_has_ended(const struct vm *vm)
+{
+    return vm->state == MACHINE_TERMINATED || vm->state == MACHINE_FAILED;
+}
+
+bool machine_init(struct machine *m, struct vm *vm, const struct machine_config *config)
+{
+    struct image *image = vm->image;
+
+    *m = (struct machine){.vm = vm};
     cpu_state_reset(&m->state, image->entry, image->space.memory.size);
     m->state.mmu.present = config->mmu;
     space_clone(&m->space, &image->space);
@@ -238,8 +258,8 @@ static void release(struct machine *m)
 {
     const struct device *devices[MACHINE_DEVICES];
 
-    event_cancel(m->host->events, &m->timer_event);
-    event_cancel(m->host->events, &m->timeout_event);
+    event_cancel(m->vm->host->events, &m->vm->timer_event);
+    event_cancel(m->vm->host->events, &m->vm->timeout_event);
     list_devices(m, devices);
     for (size_t i = 0; i < MACHINE_DEVICES; i++)
         if (devices[i]->ops->drop)
@@ -247,14 +267,9 @@ static void release(struct machine *m)
     space_drop(&m->space);
 }
 
-static bool has_ended(const struct machine *m)
-{
-    return m->lifecycle == MACHINE_TERMINATED || m->lifecycle == MACHINE_FAILED;
-}
-
 void machine_drop(struct machine *m)
 {
-    if (!has_ended(m))
+    if (!vm_has_ended(m->vm))
         release(m);
     free(m->failure);
 }
@@ -263,7 +278,7 @@ void machine_end(struct machine *m, enum machine_state how)
 {
     m->final_digest = machine_digest(m);
     release(m);
-    m->lifecycle = how;
+    m->vm->state = how;
 }
 
 int machine_cross(struct machine *m)
@@ -274,8 +289,8 @@ int machine_cross(struct machine *m)
     uint32_t pending = get32(page, DENALI_REG_IRQ_PENDING) | m->posted;
     int batch = (int)m->posted_count;
 
-    put64(page, DENALI_REG_TIME_NS, clock_time_ns(m->host->clock));
-    put64(page, DENALI_REG_TIME_TSC, m->host->clock->cycles);
+    put64(page, DENALI_REG_TIME_NS, clock_time_ns(m->vm->host->clock));
+    put64(page, DENALI_REG_TIME_TSC, m->vm->host->clock->cycles);
     put32(page, DENALI_REG_IRQ_PENDING, pending);
     put32(page, DENALI_REG_NIC_RX_WAITING, nic_receive_waiting(&m->nic));
     put32(page, DENALI_REG_NIC_RX_DROPPED, m->nic.receive_dropped);
@@ -402,7 +417,7 @@ static void digest_mmu(struct digest *digest, const struct cpu_state *state)
 
 static void digest_state(const struct machine *m, struct digest *digest)
 {
-    digest_number(digest, m->id);
+    digest_number(digest, m->vm->id);
     digest_number(digest, m->instructions);
     for (size_t i = 0; i < CPU_REGISTERS; i++)
         digest_number(digest, m->state.regs[i]);
@@ -410,7 +425,7 @@ static void digest_state(const struct machine *m, struct digest *digest)
     digest_number(digest, cpu_state_eflags(&m->state));
     digest_fpu(digest, &m->state.fpu);
     digest_mmu(digest, &m->state);
-    digest_number(digest, m->lifecycle);
+    digest_number(digest, m->vm->state);
     digest_number(digest, m->posted);
 }
 
@@ -419,7 +434,7 @@ uint64_t machine_digest(const struct machine *m)
     const struct device *devices[MACHINE_DEVICES];
     struct digest digest;
 
-    if (has_ended(m))
+    if (vm_has_ended(m->vm))
         return m->final_digest;
     digest_begin(&digest);
     digest_state(m, &digest);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A virtual machine: registers, memory, devices, and its place in the kernel's queues. This is the one place where CPU
- * and devices meet: a port instruction that the CPU reports is carried out by the device that has the port.
+ * A virtual machine, in two parts: struct vm is what the kernel always knows of it, struct machine its registers,
+ * memory and devices. This is the one place where CPU and devices meet: a port instruction that the CPU reports is
+ * carried out by the device that has the port.
  */
 #pragma once
 #include "../cpu/cpu.h"
@@ -16,6 +17,7 @@
 #include "space.h"
 
 enum machine_state {
+    MACHINE_STOPPED,    /* created and not started, or stopped: out of the scheduler until it is started */
     MACHINE_READY,      /* runs, or waits for its turn */
     MACHINE_IDLE,       /* out of the scheduler until an interrupt or its timeout */
     MACHINE_TERMINATED, /* ended by itself; only registers and digest are left */
@@ -29,22 +31,31 @@ struct machine_failure {
     char symbol[96];
 };
 
-struct machine;
+struct vm;
 
 /* What a machine tells the kernel. */
 struct machine_host {
     /* An idle machine has work, or a ready one got an interrupt. */
-    void (*posted)(struct machine_host *, struct machine *);
+    void (*posted)(struct machine_host *, struct vm *);
     struct event_queue *events;
     struct clock *clock;
+};
+
+/* A machine as the kernel always knows it. */
+struct vm {
+    uint32_t id;
+    enum machine_state state;
+    struct machine *machine;   /* owned; NULL: it is not there (yet) */
+    struct image *image;       /* that it boots; borrowed */
+    struct machine_host *host; /* borrowed */
+    struct sched_entity sched;
+    struct event timer_event, timeout_event;
 };
 
 struct machine {
     struct cpu_state state;
     struct space space;
-    uint32_t id;
-    enum machine_state lifecycle;
-    struct machine_host *host; /* borrowed */
+    struct vm *vm; /* borrowed */
 
     uint32_t posted;       /* interrupts not yet in IRQ_PENDING */
     uint32_t posted_count; /* how often something was posted since the last crossing */
@@ -55,8 +66,6 @@ struct machine {
     uint64_t final_digest;           /* TERMINATED, FAILED */
     struct machine_failure *failure; /* FAILED; owned; NULL if there was no memory for it */
 
-    struct sched_entity sched;
-    struct event timer_event, timeout_event;
     struct interrupt_line line;
     struct guest_memory memory_port; /* physical */
     struct guest_memory buffer_port; /* as the program sees it: the buffers of string instructions */
@@ -76,9 +85,13 @@ struct machine_config {
     struct nic_wire *wire;                /* may be NULL */
 };
 
-/* Boot: memory cloned from the image, the virtual register page filled in, everything initialised. False: no physical
- * frame, or the argument string is too long (longer than DENALI_ARGS_MAX with the index put in). */
-bool machine_init(struct machine *, uint32_t id, struct image *, const struct machine_config *, struct machine_host *);
+/* A machine of that index, stopped, with nothing in it. `timed_out` is called when its idle timeout is over. */
+void vm_init(struct vm *, uint32_t id, struct image *, struct machine_host *, void (*timed_out)(struct event *));
+bool vm_has_ended(const struct vm *);
+
+/* Boot: memory cloned from the vm's image, the virtual register page filled in, everything initialised. False: no
+ * physical frame, or the argument string is too long (longer than DENALI_ARGS_MAX with the index put in). */
+bool machine_init(struct machine *, struct vm *, const struct machine_config *);
 /* Gives everything back. Needs no earlier machine_end(). */
 void machine_drop(struct machine *);
 

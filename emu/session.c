@@ -74,7 +74,7 @@ static void outcome_collect(struct outcome *outcome)
     outcome->digest = denali_digest(outcome->denali);
     if (outcome->stats.alive == outcome->stats.machines)
         return;
-    for (uint32_t i = 0; denali_get_machine(outcome->denali, i, &machine); i++)
+    for (uint32_t from = 0; denali_next_machine(outcome->denali, from, &machine); from = machine.index + 1)
         outcome->ended_badly += machine.state == DENALI_TERMINATED && machine.exit_status != 0;
 }
 

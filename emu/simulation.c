@@ -35,7 +35,6 @@ struct denali {
     struct terminal *consoles, *debug;
     struct capture_reader *capture;
     struct outside outside;
-    uint32_t machines_booted;
 };
 
 void denali_config_init(struct denali_config *config)
@@ -119,8 +118,7 @@ static bool open_network(struct denali *d, const struct denali_config *config, c
     d->outside = (struct outside){.base = {.send = outside_send}, .clock = &d->kernel.clock, .trace = &d->kernel.trace};
     if (config->net_out && !(d->outside.writer = capture_create(config->net_out, config->machines, error, error_size)))
         return false;
-    if (!switch_init(&d->kernel.network, config->machines, &d->outside.base))
-        return say(error, error_size, "out of host memory");
+    switch_init(&d->kernel.network, &d->outside.base);
     return true;
 }
 
@@ -129,9 +127,7 @@ static uint64_t limit_or_none(uint64_t limit)
     return limit == 0 ? UINT64_MAX : limit;
 }
 
-/* Each machine has a timer and a timeout; the kernel has one event of its own. */
-#define EVENTS_PER_MACHINE 2
-#define EVENTS_OF_KERNEL   1
+#define EVENTS_OF_KERNEL 1 /* the next frame of the capture */
 
 static bool start_kernel(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
@@ -145,14 +141,14 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
     k->machine_instructions = limit_or_none(config->machine_instructions);
     k->interrupts = config->interrupts;
     k->idle = config->idle;
-    k->image = &d->image;
+    k->last_running = UINT32_MAX;
     input_init(&k->input, config->keyboard);
     k->cpu = cpu_new(config->engine == DENALI_ENGINE_STEP ? CPU_ENGINE_STEP : CPU_ENGINE_BLOCKS);
     k->scheduler = round_robin_new();
-    k->machines = calloc(config->machines, sizeof(*k->machines));
+    vm_table_init(&k->vms);
     event_queue_init(&k->events);
-    if (!k->cpu || !k->scheduler || !k->machines || !trace_init(&k->trace, config) ||
-        !event_reserve(&k->events, (size_t)config->machines * EVENTS_PER_MACHINE + EVENTS_OF_KERNEL))
+    if (!k->cpu || !k->scheduler || !vm_table_reserve(&k->vms, config->machines) || !trace_init(&k->trace, config) ||
+        !event_reserve(&k->events, EVENTS_OF_KERNEL))
         return say(error, error_size, "out of host memory");
     return true;
 }
@@ -169,19 +165,11 @@ static bool boot_machines(struct denali *d, const struct denali_config *config, 
         .wire = &k->network.wire,
     };
 
-    k->machine_count = config->machines;
     for (uint32_t i = 0; i < config->machines; i++) {
-        struct machine *m = &k->machines[i];
-        bool booted = machine_init(m, i, &d->image, &machine_config, &k->host);
-        d->machines_booted++;
-        if (!booted) {
-            snprintf(error, error_size, "machine %" PRIu32 ": no physical frame left to boot it (--frames)", i);
+        struct vm *vm = kernel_create(k, &d->image, &machine_config, error, error_size);
+        if (!vm)
             return false;
-        }
-        m->timeout_event = (struct event){.source = i, .class = EVENT_TIMEOUT, .fire = kernel_timeout_fire};
-        switch_plug(&k->network, &m->nic);
-        k->scheduler->ops->add(k->scheduler, &m->sched);
-        k->counters.alive++;
+        kernel_start(k, vm);
     }
     return true;
 }
@@ -226,21 +214,10 @@ const char *denali_trouble(const struct denali *d)
     return d->capture ? capture_error(d->capture) : "";
 }
 
-static void drop_machines(struct denali *d)
-{
-    struct kernel *k = &d->kernel;
-
-    for (uint32_t i = 0; i < d->machines_booted; i++) {
-        struct machine *m = &k->machines[i];
-        if (k->network.ports && k->network.ports[i])
-            switch_unplug(&k->network, &m->nic);
-        machine_drop(m);
-    }
-    free(k->machines);
-}
-
 static void drop_kernel(struct kernel *k)
 {
+    kernel_destroy_all(k);
+    vm_table_drop(&k->vms);
     if (k->next_packet)
         packet_unref(k->next_packet);
     switch_drop(&k->network);
@@ -256,7 +233,6 @@ bool denali_free(struct denali *d, char *error, size_t error_size)
 
     if (!d)
         return true;
-    drop_machines(d);
     drop_kernel(&d->kernel);
     if (d->image_loaded)
         image_drop(&d->image);
@@ -283,11 +259,14 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
 
     stats->memory.frames = frame_pool_used(d->frames);
     stats->memory.peak_frames = frame_pool_peak(d->frames);
-    stats->memory.bytes = frame_pool_bytes(d->frames) + (uint64_t)k->machine_count * sizeof(struct machine);
-    for (uint32_t i = 0; i < k->machine_count; i++) {
-        const struct machine *m = &k->machines[i];
+    stats->memory.bytes = frame_pool_bytes(d->frames) + (uint64_t)k->vms.capacity * sizeof(struct vm *);
+    FOR_EACH_VM(&k->vms, vm)
+    {
+        const struct machine *m = vm->machine;
         uint64_t private_frames, shared_frames;
-        stats->idle += m->lifecycle == MACHINE_IDLE;
+        stats->machines++;
+        stats->idle += vm->state == MACHINE_IDLE;
+        stats->memory.bytes += sizeof(*vm) + sizeof(*m);
         space_count(&m->space, &private_frames, &shared_frames);
         stats->memory.private_frames += private_frames;
         stats->memory.bytes += space_bytes(&m->space);
@@ -317,7 +296,6 @@ void denali_get_stats(const struct denali *d, struct denali_stats *stats)
     *stats = (struct denali_stats){
         .instructions = counters->instructions,
         .virtual_ns = clock_elapsed_ns(&d->kernel.clock),
-        .machines = d->kernel.machine_count,
         .alive = counters->alive,
         .failed = counters->failed,
         .interrupts = {.posted = counters->interrupts_posted,
@@ -332,16 +310,19 @@ void denali_get_stats(const struct denali *d, struct denali_stats *stats)
     count_memory(d, stats);
 }
 
-bool denali_get_machine(const struct denali *d, uint32_t index, struct denali_machine *out)
+bool denali_next_machine(const struct denali *d, uint32_t from, struct denali_machine *out)
 {
-    if (index >= d->kernel.machine_count)
+    static const enum denali_machine_state states[] = {
+        [MACHINE_STOPPED] = DENALI_STOPPED,       [MACHINE_READY] = DENALI_READY,   [MACHINE_IDLE] = DENALI_IDLE,
+        [MACHINE_TERMINATED] = DENALI_TERMINATED, [MACHINE_FAILED] = DENALI_FAILED,
+    };
+    const struct vm *vm = vm_table_next(&d->kernel.vms, from);
+    if (!vm)
         return false;
-    const struct machine *m = &d->kernel.machines[index];
+    const struct machine *m = vm->machine;
     *out = (struct denali_machine){
-        .state = m->lifecycle == MACHINE_READY    ? DENALI_READY
-                 : m->lifecycle == MACHINE_IDLE   ? DENALI_IDLE
-                 : m->lifecycle == MACHINE_FAILED ? DENALI_FAILED
-                                                  : DENALI_TERMINATED,
+        .index = vm->id,
+        .state = states[vm->state],
         .exit_status = m->state.regs[EAX],
         .instructions = m->instructions,
         .digest = machine_digest(m),
@@ -363,8 +344,8 @@ uint64_t denali_digest(const struct denali *d)
 
     digest_begin(&digest);
     digest_number(&digest, k->clock.cycles);
-    for (uint32_t i = 0; i < k->machine_count; i++)
-        digest_number(&digest, machine_digest(&k->machines[i]));
+    FOR_EACH_VM(&k->vms, vm)
+    digest_number(&digest, machine_digest(vm->machine));
     digest_number(&digest, network->in);
     digest_number(&digest, network->delivered);
     digest_number(&digest, network->unclaimed);

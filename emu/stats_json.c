@@ -49,12 +49,13 @@ static json_t *failed_json(const struct outcome *outcome)
 {
     json_t *failed = json_array();
     struct denali_machine machine;
-    uint32_t left = outcome->stats.failed;
-    for (uint32_t vm = 0; left > 0 && denali_get_machine(outcome->denali, vm, &machine); vm++) {
+    uint32_t left = outcome->stats.failed, from = 0;
+    while (left > 0 && denali_next_machine(outcome->denali, from, &machine)) {
+        from = machine.index + 1;
         if (machine.state != DENALI_FAILED)
             continue;
         json_array_append_new(
-            failed, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "vm", (json_int_t)vm, "reason",
+            failed, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "vm", (json_int_t)machine.index, "reason",
                               text_or_null(machine.reason), "eip", hexadecimal("0x%08llx", machine.eip), "instruction",
                               text_or_null(machine.disassembly), "symbol", text_or_null(machine.symbol), "instructions",
                               (json_int_t)machine.instructions, "registers", registers_json(&machine)));

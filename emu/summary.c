@@ -70,14 +70,14 @@ static void print_memory(FILE *out, const struct outcome *outcome)
         fprintf(out, "  keyboard      %s keys came too fast and were dropped\n", text_count(stats->keys_dropped).chars);
 }
 
-static void print_card(FILE *out, uint32_t vm, const struct denali_machine *machine)
+static void print_card(FILE *out, const struct denali_machine *machine)
 {
     static const char *const names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
     if (machine->state == DENALI_TERMINATED) {
-        fprintf(out, "vm %u ended with status %u\n", vm, machine->exit_status);
+        fprintf(out, "vm %u ended with status %u\n", machine->index, machine->exit_status);
         return;
     }
-    fprintf(out, "vm %u failed: %s\n    at 0x%08x%s%s%s:  %s\n   ", vm, machine->reason, machine->eip,
+    fprintf(out, "vm %u failed: %s\n    at 0x%08x%s%s%s:  %s\n   ", machine->index, machine->reason, machine->eip,
             machine->symbol[0] ? " (" : "", machine->symbol, machine->symbol[0] ? ")" : "", machine->disassembly);
     for (int i = 0; i < 8; i++)
         fprintf(out, " %s=%08x%s", names[i], machine->regs[i], i == 3 ? "\n   " : "");
@@ -88,10 +88,12 @@ static void print_cards(FILE *out, const struct outcome *outcome)
 {
     uint64_t bad = (uint64_t)outcome->stats.failed + outcome->ended_badly, cards = bad < CARDS_MAX ? bad : CARDS_MAX;
     struct denali_machine machine;
-    for (uint32_t vm = 0, shown = 0; shown < cards && denali_get_machine(outcome->denali, vm, &machine); vm++) {
+    uint32_t from = 0;
+    for (uint64_t shown = 0; shown < cards && denali_next_machine(outcome->denali, from, &machine);) {
+        from = machine.index + 1;
         if (machine.state != DENALI_FAILED && (machine.state != DENALI_TERMINATED || machine.exit_status == 0))
             continue;
-        print_card(out, vm, &machine);
+        print_card(out, &machine);
         shown++;
     }
     if (bad > CARDS_MAX)

@@ -60,16 +60,13 @@ static void switch_refused(struct nic_wire *wire, struct nic *nic)
     container_of(wire, struct network_switch, wire)->counters.tx_dropped++;
 }
 
-bool switch_init(struct network_switch *network, uint32_t ports, struct switch_outside *outside)
+void switch_init(struct network_switch *network, struct switch_outside *outside)
 {
     *network = (struct network_switch){
         .wire = {.ready = switch_ready, .refused = switch_refused},
-        .ports = calloc(ports ? ports : 1, sizeof(struct nic *)),
-        .port_count = ports,
         .outside = outside,
     };
     network->senders_end = &network->senders;
-    return network->ports != NULL;
 }
 
 void switch_drop(struct network_switch *network)
@@ -78,10 +75,29 @@ void switch_drop(struct network_switch *network)
     network->ports = NULL;
 }
 
-void switch_plug(struct network_switch *network, struct nic *nic)
+/* Ports up to this index. False: out of host memory. */
+static bool ports_reach(struct network_switch *network, uint32_t index)
 {
-    assert(nic->id < network->port_count && !network->ports[nic->id] && nic->wire == &network->wire);
+    if (index >= network->capacity) {
+        uint32_t capacity = index < network->capacity * 2 ? network->capacity * 2 : index + 1;
+        struct nic **ports = realloc(network->ports, capacity * sizeof(*ports));
+        if (!ports)
+            return false;
+        network->ports = ports;
+        network->capacity = capacity;
+    }
+    while (network->port_count <= index)
+        network->ports[network->port_count++] = NULL;
+    return true;
+}
+
+bool switch_plug(struct network_switch *network, struct nic *nic)
+{
+    if (!ports_reach(network, nic->id))
+        return false;
+    assert(!network->ports[nic->id] && nic->wire == &network->wire);
     network->ports[nic->id] = nic;
+    return true;
 }
 
 void switch_unplug(struct network_switch *network, struct nic *nic)

@@ -29,17 +29,17 @@ struct switch_outside {
 struct network_switch {
     struct nic_wire wire; /* embedded: each NIC's wire */
     struct nic **ports;   /* by machine index; NULL = no such machine (any more); owned array */
-    uint32_t port_count;
+    uint32_t port_count;  /* indices that have ever had a NIC, plus 1 */
+    uint32_t capacity;
     struct switch_outside *outside;     /* borrowed, may be NULL */
     struct nic *senders, **senders_end; /* those with frames to send, in the order they became ready */
     struct switch_counters counters;
 };
 
-/* False: out of host memory. */
-bool switch_init(struct network_switch *, uint32_t ports, struct switch_outside *);
+void switch_init(struct network_switch *, struct switch_outside *);
 void switch_drop(struct network_switch *);
-/* The NIC, which was initialised with this switch's wire, takes the port of its id. */
-void switch_plug(struct network_switch *, struct nic *);
+/* The NIC, which was initialised with this switch's wire, takes the port of its id. False: out of host memory. */
+bool switch_plug(struct network_switch *, struct nic *);
 /* The NIC goes away; what it still wanted to send is dropped. */
 void switch_unplug(struct network_switch *, struct nic *);
 /* A frame from outside, of at least DENALI_FRAME_MIN bytes. Keeps no reference of the caller's. */

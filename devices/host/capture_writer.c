@@ -30,6 +30,7 @@ struct capture_writer {
     char *name;
     char *buffer; /* the stream's */
     int error;    /* errno of the first failure, 0 = none */
+    uint32_t interfaces;
 };
 
 /* A block while it is put together. It starts with its type and length and ends with its length. */
@@ -127,6 +128,12 @@ static void writer_put_interface(struct capture_writer *writer, uint32_t number)
     writer_put_block(writer, &block);
 }
 
+static void writer_put_interfaces(struct capture_writer *writer, uint32_t count)
+{
+    while (writer->interfaces < count)
+        writer_put_interface(writer, writer->interfaces++);
+}
+
 static void writer_close(struct capture_writer *writer)
 {
     if (fclose(writer->stream) != 0 && writer->error == 0)
@@ -162,13 +169,13 @@ struct capture_writer *capture_create(const char *path, uint32_t interfaces, cha
         return NULL;
     }
     writer_put_section(writer);
-    for (uint32_t i = 0; i < interfaces; i++)
-        writer_put_interface(writer, i);
+    writer_put_interfaces(writer, interfaces);
     return writer;
 }
 
 void capture_write(struct capture_writer *writer, uint32_t interface, uint64_t time_ns, const struct packet *packet)
 {
+    writer_put_interfaces(writer, interface + 1);
     struct block block = block_start(BLOCK_PACKET);
     block_add32(&block, interface);
     block_add32(&block, (uint32_t)(time_ns >> 32));

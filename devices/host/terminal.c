@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "terminal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -18,6 +17,11 @@ struct line {
     uint8_t bytes[];
 };
 
+struct console_place {
+    struct line *line; /* on a stream: what is unfinished, NULL = nothing */
+    bool begun;        /* in a directory: its file exists, so that it is appended to */
+};
+
 struct open_file {
     FILE *stream; /* NULL: this place is free */
     uint32_t machine;
@@ -27,16 +31,14 @@ struct open_file {
 struct terminal {
     struct console_sink sink;
     uint32_t machines;
-    int error;   /* errno of the first failure, 0 = none */
-    char *where; /* the file it was in, NULL: the stream */
+    struct console_place *places; /* by machine */
+    int error;                    /* errno of the first failure, 0 = none */
+    char *where;                  /* the file it was in, NULL: the stream */
 
-    /* On a stream: */
-    FILE *stream;        /* borrowed */
-    struct line **lines; /* by machine, NULL = nothing unfinished */
+    FILE *stream; /* borrowed; NULL: in a directory */
 
     /* In a directory: */
     char *directory;
-    bool *begun; /* by machine: its file exists, so that it is appended to */
     struct open_file files[FILES_OPEN];
     uint64_t writes;
 };
@@ -61,10 +63,27 @@ static void raw_write(struct console_sink *sink, uint32_t id, const uint8_t *byt
     stream_put(container_of(sink, struct terminal, sink), bytes, length);
 }
 
+/* Machines up to this one are known. False: no memory, and that is noted. */
+static bool terminal_reach(struct terminal *terminal, uint32_t machine)
+{
+    if (machine < terminal->machines)
+        return true;
+    uint32_t machines = machine < terminal->machines * 2 ? terminal->machines * 2 : machine + 1;
+    struct console_place *larger = realloc(terminal->places, machines * sizeof(*larger));
+    if (!larger) {
+        terminal_fail(terminal, NULL);
+        return false;
+    }
+    memset(larger + terminal->machines, 0, (machines - terminal->machines) * sizeof(*larger));
+    terminal->places = larger;
+    terminal->machines = machines;
+    return true;
+}
+
 /* Room for `length` more bytes, at most TERMINAL_LINE_MAX in all. NULL: no memory. */
 static struct line *line_grow(struct terminal *terminal, uint32_t machine, size_t length)
 {
-    struct line *line = terminal->lines[machine];
+    struct line *line = terminal->places[machine].line;
     size_t needed = (line ? line->length : 0) + length;
     if (line && needed <= line->capacity)
         return line;
@@ -79,27 +98,27 @@ static struct line *line_grow(struct terminal *terminal, uint32_t machine, size_
     if (!line)
         larger->length = 0;
     larger->capacity = capacity;
-    terminal->lines[machine] = larger;
+    terminal->places[machine].line = larger;
     return larger;
 }
 
 static void line_finish(struct terminal *terminal, uint32_t machine)
 {
-    struct line *line = terminal->lines[machine];
+    struct line *line = terminal->places[machine].line;
     if (fprintf(terminal->stream, "vm %u: ", machine) < 0)
         terminal_fail(terminal, NULL);
     if (line)
         stream_put(terminal, line->bytes, line->length);
     stream_put(terminal, "\n", 1);
     free(line);
-    terminal->lines[machine] = NULL;
+    terminal->places[machine].line = NULL;
 }
 
 /* Bytes without a newline. A line that is too long goes on in a new one. */
 static void line_extend(struct terminal *terminal, uint32_t machine, const uint8_t *bytes, size_t length)
 {
     while (length > 0) {
-        const struct line *waiting = terminal->lines[machine];
+        const struct line *waiting = terminal->places[machine].line;
         size_t room = TERMINAL_LINE_MAX - (waiting ? waiting->length : 0);
         if (room == 0) {
             line_finish(terminal, machine);
@@ -119,7 +138,8 @@ static void line_extend(struct terminal *terminal, uint32_t machine, const uint8
 static void lines_write(struct console_sink *sink, uint32_t id, const uint8_t *bytes, size_t length)
 {
     struct terminal *terminal = container_of(sink, struct terminal, sink);
-    assert(id < terminal->machines);
+    if (!terminal_reach(terminal, id))
+        return;
     for (const uint8_t *newline; length > 0 && (newline = memchr(bytes, '\n', length));) {
         size_t piece = (size_t)(newline - bytes);
         line_extend(terminal, id, bytes, piece);
@@ -172,10 +192,10 @@ static FILE *file_stream(struct terminal *terminal, uint32_t machine)
         return file->stream;
     file_close(terminal, file);
     file_path(terminal, machine, path);
-    file->stream = fopen(path, terminal->begun[machine] ? "abe" : "wbe");
+    file->stream = fopen(path, terminal->places[machine].begun ? "abe" : "wbe");
     file->machine = machine;
     if (file->stream)
-        terminal->begun[machine] = true;
+        terminal->places[machine].begun = true;
     else
         terminal_fail(terminal, path);
     return file->stream;
@@ -184,43 +204,40 @@ static FILE *file_stream(struct terminal *terminal, uint32_t machine)
 static void directory_write(struct console_sink *sink, uint32_t id, const uint8_t *bytes, size_t length)
 {
     struct terminal *terminal = container_of(sink, struct terminal, sink);
-    assert(id < terminal->machines);
-    FILE *stream = file_stream(terminal, id);
+    FILE *stream = terminal_reach(terminal, id) ? file_stream(terminal, id) : NULL;
     if (stream && fwrite(bytes, 1, length, stream) != length)
         file_fail(terminal, id);
+}
+
+static void terminal_release(struct terminal *terminal)
+{
+    free(terminal->where);
+    free(terminal->places);
+    free(terminal->directory);
+    free(terminal);
 }
 
 static struct terminal *terminal_empty(uint32_t machines,
                                        void (*write)(struct console_sink *, uint32_t, const uint8_t *, size_t))
 {
     struct terminal *terminal = calloc(1, sizeof(*terminal));
-    if (terminal) {
-        terminal->sink.write = write;
-        terminal->machines = machines;
-    }
-    return terminal;
-}
-
-static void terminal_release(struct terminal *terminal)
-{
-    free(terminal->where);
-    free(terminal->lines);
-    free(terminal->directory);
-    free(terminal->begun);
-    free(terminal);
+    if (!terminal)
+        return NULL;
+    terminal->sink.write = write;
+    terminal->machines = machines;
+    terminal->places = calloc(machines, sizeof(*terminal->places));
+    if (terminal->places)
+        return terminal;
+    terminal_release(terminal);
+    return NULL;
 }
 
 struct terminal *terminal_new(FILE *stream, uint32_t machines)
 {
     struct terminal *terminal = terminal_empty(machines, machines > 1 ? lines_write : raw_write);
-    if (!terminal)
-        return NULL;
-    terminal->stream = stream;
-    terminal->lines = calloc(machines, sizeof(struct line *));
-    if (terminal->lines)
-        return terminal;
-    terminal_release(terminal);
-    return NULL;
+    if (terminal)
+        terminal->stream = stream;
+    return terminal;
 }
 
 struct terminal *terminal_new_directory(const char *directory, uint32_t machines)
@@ -229,8 +246,7 @@ struct terminal *terminal_new_directory(const char *directory, uint32_t machines
     if (!terminal)
         return NULL;
     terminal->directory = strdup(directory);
-    terminal->begun = calloc(machines, sizeof(bool));
-    if (terminal->directory && terminal->begun)
+    if (terminal->directory)
         return terminal;
     terminal_release(terminal);
     return NULL;
@@ -244,7 +260,7 @@ struct console_sink *terminal_sink(struct terminal *terminal)
 static void stream_flush(struct terminal *terminal, uint32_t first, uint32_t last)
 {
     for (uint32_t i = first; i <= last && i < terminal->machines; i++)
-        if (terminal->lines[i])
+        if (terminal->places[i].line)
             line_finish(terminal, i);
     if (fflush(terminal->stream) != 0)
         terminal_fail(terminal, NULL);

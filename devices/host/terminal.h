@@ -13,7 +13,7 @@
 
 struct terminal;
 
-/* A sink for `machines` consoles, writing to `stream` (borrowed). NULL: no memory. */
+/* A sink for `machines` consoles (or more, if more write), writing to `stream` (borrowed). NULL: no memory. */
 struct terminal *terminal_new(FILE *stream, uint32_t machines);
 /* Each console of machine N into its own file DIR/vm-N.txt, opened when first written to. At most 32 files are open at
  * once, however many machines write. */

@@ -17,14 +17,15 @@ struct bench {
     struct clock clock;
     struct frame_pool *pool;
     struct image image;
+    struct vm vm;
     struct machine machine;
     struct nic_wire wire;
     unsigned posts;
 };
 
-static void count_post(struct machine_host *host, struct machine *m)
+static void count_post(struct machine_host *host, struct vm *vm)
 {
-    (void)m;
+    (void)vm;
     ((struct bench *)host)->posts++;
 }
 
@@ -46,7 +47,9 @@ static void bench_boot(struct bench *b, uint32_t id, const struct machine_config
     cr_assert(event_reserve(&b->events, 4));
     size_t size = tiny_image(file, sizeof(file), program, sizeof(program));
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, error, sizeof(error)), "%s", error);
-    cr_assert(machine_init(&b->machine, id, &b->image, config, &b->host));
+    vm_init(&b->vm, id, &b->image, &b->host, NULL);
+    b->vm.machine = &b->machine;
+    cr_assert(machine_init(&b->machine, &b->vm, config));
 }
 
 static void bench_init(struct bench *b, uint32_t id, const char *arguments)

@@ -62,7 +62,8 @@ static struct denali_stats stats_of(struct run *run)
 static struct denali_machine machine_of(struct run *run, uint32_t index)
 {
     struct denali_machine machine;
-    cr_assert(denali_get_machine(run->d, index, &machine));
+    cr_assert(denali_next_machine(run->d, index, &machine));
+    cr_assert_eq(machine.index, index);
     return machine;
 }
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Machines that come and go in a kernel of their own: created, started, stopped, ended, destroyed.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "../../emu/kernel.h"
+#include "tiny_image.h"
+
+enum { MEMORY = 64 << 10, FRAMES = 64 };
+
+struct bench {
+    struct kernel kernel;
+    struct frame_pool *pool;
+    struct image image;
+    struct machine_config config;
+    char error[256];
+};
+
+static void bench_init(struct bench *b, const uint8_t *program, size_t size)
+{
+    struct kernel *k = &b->kernel;
+    uint8_t file[256];
+
+    *b = (struct bench){.pool = frame_pool_new(FRAMES)};
+    size = tiny_image(file, sizeof(file), program, size);
+    cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, b->error, sizeof(b->error)));
+    k->clock = (struct clock){.khz = 1000000};
+    k->host = (struct machine_host){.posted = kernel_machine_posted, .events = &k->events, .clock = &k->clock};
+    k->quantum = 1000;
+    k->end_cycles = k->end_instructions = k->machine_instructions = UINT64_MAX;
+    k->last_running = UINT32_MAX;
+    k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
+    k->scheduler = round_robin_new();
+    input_init(&k->input, -1);
+    switch_init(&k->network, NULL);
+    b->config = (struct machine_config){.arguments = "", .queue_frames = 4, .wire = &k->network.wire};
+}
+
+static void bench_drop(struct bench *b)
+{
+    struct kernel *k = &b->kernel;
+    kernel_destroy_all(k);
+    vm_table_drop(&k->vms);
+    switch_drop(&k->network);
+    event_queue_drop(&k->events);
+    k->scheduler->ops->free(k->scheduler);
+    cpu_free(k->cpu);
+    image_drop(&b->image);
+    frame_pool_free(b->pool);
+}
+
+static struct vm *create(struct bench *b)
+{
+    struct vm *vm = kernel_create(&b->kernel, &b->image, &b->config, b->error, sizeof(b->error));
+    cr_assert(vm, "%s", b->error);
+    return vm;
+}
+
+static enum denali_progress run(struct bench *b)
+{
+    enum denali_progress progress = DENALI_RUNNING;
+    for (unsigned turns = 0; turns < 1000 && progress == DENALI_RUNNING; turns++)
+        progress = kernel_turn(&b->kernel);
+    return progress;
+}
+
+/* mov eax, 7; 0F 3F 01 */
+static const uint8_t terminates[] = {0xB8, 7, 0, 0, 0, 0x0F, 0x3F, 0x01};
+/* inc ebx; jmp to it */
+static const uint8_t counts[] = {0x43, 0xEB, 0xFD};
+/* or eax, -1; or edx, -1; 0F 3F 00; inc ebx; hlt */
+static const uint8_t idles[] = {0x83, 0xC8, 0xFF, 0x83, 0xCA, 0xFF, 0x0F, 0x3F, 0x00, 0x43, 0xF4};
+static const uint8_t crashes[] = {0x0F, 0x0B};
+
+Test(lifecycle, created_machine_runs_only_when_it_is_started)
+{
+    struct bench b;
+    bench_init(&b, terminates, sizeof(terminates));
+    struct vm *vm = create(&b);
+    cr_expect_eq(vm->state, MACHINE_STOPPED);
+    cr_expect_eq(run(&b), DENALI_QUIET);
+    kernel_start(&b.kernel, vm);
+    cr_expect_eq(run(&b), DENALI_ENDED);
+    cr_expect_eq(vm->state, MACHINE_TERMINATED);
+    cr_expect_eq(vm->machine->state.regs[EAX], 7);
+    bench_drop(&b);
+}
+
+Test(lifecycle, stopped_machine_gets_no_quantum_and_goes_on_where_it_was)
+{
+    struct bench b;
+    bench_init(&b, counts, sizeof(counts));
+    struct vm *vm = create(&b);
+    kernel_start(&b.kernel, vm);
+    for (unsigned i = 0; i < 3; i++)
+        kernel_turn(&b.kernel);
+    uint64_t instructions = vm->machine->instructions;
+    cr_expect_eq(instructions, 3000);
+    kernel_stop(&b.kernel, vm);
+    cr_expect_eq(run(&b), DENALI_QUIET);
+    cr_expect_eq(vm->machine->instructions, instructions);
+    kernel_start(&b.kernel, vm);
+    kernel_start(&b.kernel, vm);
+    kernel_turn(&b.kernel);
+    cr_expect_eq(vm->machine->instructions, instructions + 1000);
+    bench_drop(&b);
+}
+
+Test(lifecycle, machine_stopped_while_idle_returns_from_idle_when_started)
+{
+    struct bench b;
+    bench_init(&b, idles, sizeof(idles));
+    struct vm *vm = create(&b);
+    kernel_start(&b.kernel, vm);
+    cr_expect_eq(run(&b), DENALI_QUIET);
+    cr_expect_eq(vm->state, MACHINE_IDLE);
+    kernel_stop(&b.kernel, vm);
+    cr_expect_eq(run(&b), DENALI_QUIET);
+    cr_expect_eq(vm->machine->state.regs[EBX], 0);
+    kernel_start(&b.kernel, vm);
+    run(&b);
+    cr_expect_eq(vm->machine->state.regs[EBX], 1);
+    cr_expect_eq(vm->machine->state.regs[EAX], 0, "nothing was pending");
+    bench_drop(&b);
+}
+
+Test(lifecycle, interrupt_to_a_stopped_machine_waits_until_it_is_started)
+{
+    struct bench b;
+    bench_init(&b, idles, sizeof(idles));
+    struct vm *vm = create(&b);
+    kernel_start(&b.kernel, vm);
+    run(&b);
+    kernel_stop(&b.kernel, vm);
+    vm->machine->line.post(&vm->machine->line, DENALI_IRQ_TIMER);
+    cr_expect_eq(run(&b), DENALI_QUIET);
+    kernel_start(&b.kernel, vm);
+    run(&b);
+    cr_expect_eq(vm->machine->state.regs[EAX], DENALI_IRQ_TIMER);
+    bench_drop(&b);
+}
+
+Test(lifecycle, what_has_ended_cannot_be_started_or_stopped)
+{
+    struct bench b;
+    bench_init(&b, terminates, sizeof(terminates));
+    struct vm *vm = create(&b);
+    kernel_start(&b.kernel, vm);
+    run(&b);
+    kernel_stop(&b.kernel, vm);
+    kernel_start(&b.kernel, vm);
+    cr_expect_eq(vm->state, MACHINE_TERMINATED);
+    cr_expect_eq(run(&b), DENALI_ENDED);
+    bench_drop(&b);
+}
+
+Test(lifecycle, destroyed_machine_leaves_nothing_behind)
+{
+    static const struct {
+        const uint8_t *program;
+        size_t size;
+    } programs[] = {
+        {terminates, sizeof(terminates)}, {counts, sizeof(counts)}, {idles, sizeof(idles)}, {crashes, sizeof(crashes)}};
+
+    for (size_t p = 0; p < sizeof(programs) / sizeof(programs[0]); p++) {
+        struct bench b;
+        bench_init(&b, programs[p].program, programs[p].size);
+        uint64_t frames = frame_pool_used(b.pool);
+        for (unsigned round = 0; round < 200; round++) {
+            struct vm *vm = create(&b);
+            cr_assert_eq(vm->id, 0, "the index is free again");
+            if (round % 4 != 0)
+                kernel_start(&b.kernel, vm);
+            for (unsigned i = 0; i < round % 5; i++)
+                kernel_turn(&b.kernel);
+            kernel_destroy(&b.kernel, vm);
+            cr_assert_eq(frame_pool_used(b.pool), frames);
+            cr_assert_eq(b.kernel.events.count, 0);
+            cr_assert_eq(b.kernel.events.reserved, 0);
+            cr_assert_eq(b.kernel.counters.alive, 0);
+            cr_assert_eq(b.kernel.counters.failed, 0);
+        }
+        bench_drop(&b);
+    }
+}
+
+Test(lifecycle, machine_that_cannot_be_booted_is_refused_and_leaves_nothing_behind)
+{
+    struct bench b;
+    bench_init(&b, idles, sizeof(idles));
+    uint64_t room = FRAMES - frame_pool_used(b.pool);
+    for (uint64_t i = 0; i < room; i++)
+        create(&b);
+    cr_expect_null(kernel_create(&b.kernel, &b.image, &b.config, b.error, sizeof(b.error)));
+    cr_expect_eq(b.kernel.counters.alive, room);
+    kernel_destroy(&b.kernel, vm_table_at(&b.kernel.vms, 5));
+    cr_expect_eq(create(&b)->id, 5);
+    bench_drop(&b);
+}
+
+Test(lifecycle, argument_string_that_may_become_too_long_is_refused)
+{
+    struct bench b;
+    char text[DENALI_ARGS_MAX + 2];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    bench_init(&b, idles, sizeof(idles));
+    b.config.arguments = text;
+    cr_expect_null(kernel_create(&b.kernel, &b.image, &b.config, b.error, sizeof(b.error)));
+    cr_expect(strstr(b.error, "2047"));
+    bench_drop(&b);
+}
