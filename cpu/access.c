@@ -21,12 +21,23 @@ static bool translate(struct cpu *c, uint32_t address, uint32_t access, uint32_t
     return !c->translating || mmu_translate(&c->state->mmu, c->user, address, access, physical, exception);
 }
 
+static void stop_for_page(struct cpu *c, uint32_t number, bool write)
+{
+    c->memory->away = false;
+    c->stop = STOP_PAGE;
+    c->wanted = (struct cpu_page){.number = number, .write = write};
+}
+
 void access_fault(struct cpu *c, uint32_t address, uint32_t access)
 {
     uint32_t physical;
 
     c->stop = STOP_EXCEPTION;
-    if (translate(c, address, access, &physical, &c->exception))
+    if (!translate(c, address, access, &physical, &c->exception))
+        return;
+    if (c->memory->away)
+        stop_for_page(c, physical >> PAGE_SHIFT, access & DENALI_FAULT_WRITE);
+    else
         c->exception = (struct cpu_exception){
             .number = DENALI_EXC_MEMORY, .error = access | (c->user ? DENALI_FAULT_USER : 0), .address = address};
 }
@@ -115,7 +126,7 @@ static uint8_t *writable(struct cpu *c, uint32_t address, uint32_t length)
     struct page *page = memory->ops->write(memory, number);
     access_use_memory(c, memory);
     if (!page) {
-        c->stop = STOP_EXHAUSTED;
+        stop_for_page(c, number, true);
         return NULL;
     }
     /* A copy takes the place of a page with code: what runs may be just that code. */
@@ -187,7 +198,7 @@ bool register_write(struct cpu *c, uint32_t offset, uint32_t value)
 
     access_use_memory(c, c->memory);
     if (!page) {
-        c->stop = STOP_EXHAUSTED;
+        stop_for_page(c, 0, true);
         return false;
     }
     bytes_put(page->bytes + offset, value, 4);

@@ -303,18 +303,22 @@ static void build_ops(struct builder *b, bool straddles)
     build_link(b);
 }
 
-/* Up to INSN_MAX bytes at cpu.eip, from one page or two. *inside is how many of them lie in the first. */
+/* Up to INSN_MAX bytes at cpu.eip, from two pages only if the instruction goes on in the second: no other is asked for
+ * than what is to be executed. *inside is how many of them lie in the first. */
 static size_t fetch(struct cpu *c, uint8_t bytes[INSN_MAX], size_t *inside)
 {
     size_t room = PAGE_SIZE - (c->eip & PAGE_MASK);
     struct page *page = fetch_page(c, c->eip);
+    struct insn insn;
 
     *inside = 0;
     if (!page)
         return 0;
     *inside = room < INSN_MAX ? room : INSN_MAX;
     memcpy(bytes, page->bytes + (c->eip & PAGE_MASK), *inside);
-    struct page *next = *inside < INSN_MAX ? fetch_page(c, c->eip + (uint32_t)*inside) : NULL;
+    if (*inside == INSN_MAX || decode(bytes, *inside, &insn) != DECODE_MORE)
+        return *inside;
+    struct page *next = fetch_page(c, c->eip + (uint32_t)*inside);
     if (!next)
         return *inside;
     memcpy(bytes + *inside, next->bytes, INSN_MAX - *inside);

@@ -184,7 +184,7 @@ enum stop {
     STOP_EXCEPTION, /* cpu.exception, at cpu.eip */
     STOP_RETRY,     /* at cpu.eip: this instruction must be run alone (it changes code or interrupt registers) */
     STOP_BUDGET,    /* in the middle of a repeated instruction, at cpu.eip: look at the budget, then go on */
-    STOP_EXHAUSTED, /* at cpu.eip: no physical frame for a write */
+    STOP_PAGE,      /* at cpu.eip: memory is away, cpu.wanted tells which */
     STOP_MMU,       /* after an instruction that the MMU's registers have carried out */
     STOP_IO,
     STOP_IDLE,
@@ -226,6 +226,7 @@ struct cpu {
     uint32_t link_from; /* and the address of the block it belongs to */
     uint32_t target;    /* STOP_LINK */
     struct cpu_exception exception;
+    struct cpu_page wanted;
     struct cpu_io io;
     struct cpu_crash crash;
 

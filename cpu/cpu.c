@@ -46,6 +46,11 @@ const struct cpu_crash *cpu_last_crash(const struct cpu *c)
     return &c->crash;
 }
 
+const struct cpu_page *cpu_last_page(const struct cpu *c)
+{
+    return &c->wanted;
+}
+
 const struct cpu_counters *cpu_counters(const struct cpu *c)
 {
     return &c->counters;

@@ -93,6 +93,18 @@ struct cpu_resume {
     uint8_t number;  /* of the instruction in the block */
 };
 
+struct cpu_exception {
+    uint32_t number;  /* DENALI_EXC_* */
+    uint32_t error;   /* DENALI_REG_EXC_ERROR */
+    uint32_t address; /* DENALI_REG_EXC_ADDRESS */
+};
+
+/* An exception that has happened, but whose frame was to be pushed on a page that is away. */
+struct cpu_undelivered {
+    bool waits;
+    struct cpu_exception exception;
+};
+
 /* The registers of one machine. Zeroed plus cpu_state_reset() is the state at boot. */
 struct cpu_state {
     uint32_t regs[CPU_REGISTERS];
@@ -102,6 +114,7 @@ struct cpu_state {
     struct fpu_state fpu;
     bool user; /* mode; only while mmu.on */
     struct mmu_state mmu;
+    struct cpu_undelivered undelivered;
     struct cpu_resume resume;
 };
 
@@ -109,12 +122,6 @@ void cpu_state_reset(struct cpu_state *, uint32_t entry, uint32_t stack);
 /* EFLAGS as PUSHF would show them, without IF. */
 uint32_t cpu_state_eflags(const struct cpu_state *);
 void cpu_state_set_eflags(struct cpu_state *, uint32_t eflags);
-
-struct cpu_exception {
-    uint32_t number;  /* DENALI_EXC_* */
-    uint32_t error;   /* DENALI_REG_EXC_ERROR */
-    uint32_t address; /* DENALI_REG_EXC_ADDRESS */
-};
 
 /* The physical address behind one that this machine uses now, for an access of DENALI_FAULT_WRITE or _FETCH, 0 = read.
  * False: *exception is what the access raises. Whether there is memory is another question. */
@@ -130,6 +137,14 @@ enum cpu_exit {
     CPU_HALT,      /* after HLT: idle without timeout, no answer */
     CPU_TERMINATE, /* after TERMINATE: EAX is the exit status */
     CPU_CRASH,     /* an exception had no handler, or could not be delivered: cpu->crash; EIP at the culprit */
+    CPU_PAGE,      /* memory is away (struct memory): cpu_last_page() tells which. Nothing of the instruction at EIP has
+                      happened, or nothing more of a repeated one; it is not counted. Run on once the page is there */
+};
+
+/* The page behind CPU_PAGE. */
+struct cpu_page {
+    uint32_t number; /* physical */
+    bool write;      /* to be written */
 };
 
 /* The port instruction behind CPU_IO. One string instruction is one operation. */
@@ -193,8 +208,8 @@ enum cpu_exit cpu_run(struct cpu *, struct cpu_state *, struct memory *, uint64_
  * sets EAX: the kernel does that. */
 void cpu_io_done(const struct cpu_io *, struct cpu_state *, uint32_t value, uint32_t left);
 
-/* Deliver an exception at the present EIP, as if the instruction there had faulted. False: the machine crashed,
- * *crash tells how. */
+/* Deliver an exception at the present EIP, as if the instruction there had faulted; where memory is away, cpu_run()
+ * does it. False: the machine crashed, *crash tells how. */
 bool cpu_raise(struct cpu *, struct cpu_state *, struct memory *, struct cpu_exception, struct cpu_crash *crash);
 
 /* Set to be called before every instruction; NULL = no tracing. Results do not change, speed does. */
@@ -202,6 +217,7 @@ void cpu_set_trace(struct cpu *, cpu_trace_fn *, void *owner);
 
 const struct cpu_io *cpu_last_io(const struct cpu *);
 const struct cpu_crash *cpu_last_crash(const struct cpu *);
+const struct cpu_page *cpu_last_page(const struct cpu *);
 const struct cpu_counters *cpu_counters(const struct cpu *);
 
 /* Forget the blocks of a page, before its bytes change or its memory is freed. Nothing may be running from them:

@@ -25,18 +25,17 @@ struct page {
 struct memory;
 
 struct memory_ops {
-    /* The page to read or execute from, by page number. NULL: not accessible. Never allocates. */
+    /* The page to read or execute from, by page number. NULL: not accessible, or `away`. */
     struct page *(*read)(struct memory *, uint32_t number);
-    /* The page to write to: private to this memory from now on. May change the memory's tag. NULL: not
-     * accessible; `exhausted` is then set if the host's limit on frames was the reason. */
+    /* The page to write to: private to this memory from now on. May change the memory's tag. NULL: as above. */
     struct page *(*write)(struct memory *, uint32_t number);
 };
 
 struct memory {
     const struct memory_ops *ops;
-    uint64_t tag;   /* never used before by another memory, nor by this one with other pages; < 2^43 */
-    uint32_t size;  /* bytes accessible from address 0; a multiple of PAGE_SIZE */
-    bool exhausted; /* a write failed for want of a physical frame */
+    uint64_t tag;  /* never used before by another memory, nor by this one with other pages; < 2^43 */
+    uint32_t size; /* bytes accessible from address 0; a multiple of PAGE_SIZE */
+    bool away;     /* set with NULL: the page is not there now (swapped out, no frame for a copy), but may be later */
     /* All `size` bytes in one piece, for reading; NULL: only page by page. They are at all times what `read` shows.
      * When the pointer changes, so does the tag. */
     const uint8_t *flat;

@@ -99,10 +99,20 @@ CUSTOM_BODY(POPA)
     return true;
 }
 
-/* Frames may overlap: after its first store ENTER cannot begin again. So whether it must run alone comes first. */
-INLINE bool enter_may_begin(struct cpu *c, uint32_t top, uint32_t bottom, unsigned size)
+INLINE bool must_begin_again(const struct cpu *c)
 {
-    return (modify_begin(c, top, size) && modify_begin(c, bottom, size)) || c->stop != STOP_RETRY;
+    return c->stop == STOP_RETRY || c->stop == STOP_PAGE;
+}
+
+/* Frames may overlap: after its first store ENTER cannot begin again. So whether it must run alone, or needs memory
+ * that is away, comes first. */
+INLINE bool enter_may_begin(struct cpu *c, uint32_t top, unsigned level, unsigned size)
+{
+    if ((!modify_begin(c, top, size) || !modify_begin(c, top - level * size, size)) && must_begin_again(c))
+        return false;
+    bool loads = level > 1 && ((load(c, c->slots[EBP] - size, size) & LOAD_FAILED) ||
+                               (load(c, c->slots[EBP] - (level - 1) * size, size) & LOAD_FAILED));
+    return !loads || !must_begin_again(c);
 }
 
 /* SDM vol. 2, ENTER: EBP, the frame pointers of the enclosing levels, this frame's; then room for the locals, whose end
@@ -112,7 +122,7 @@ CUSTOM_BODY(ENTER)
     unsigned size = bits / 8, level = op->displacement & 31;
     uint32_t top = c->slots[ESP] - size, frame = top, end = top - level * size - op->immediate;
 
-    if (!enter_may_begin(c, top, top - level * size, size) || !store(c, top, c->slots[EBP], size))
+    if (!enter_may_begin(c, top, level, size) || !store(c, top, c->slots[EBP], size))
         return false;
     for (unsigned i = 1; i < level; i++) {
         uint64_t pointer = load(c, c->slots[EBP] - i * size, size);

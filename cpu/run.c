@@ -30,7 +30,7 @@ const struct op *op_stop(struct cpu *c, const struct op *op)
     bool done = stop == STOP_IDLE || stop == STOP_HALT || stop == STOP_TERMINATE || stop == STOP_MMU;
 
     op_leave(c, op, stop, done ? after(c, op) : here(c, op));
-    if (stop == STOP_RETRY || stop == STOP_EXHAUSTED)
+    if (stop == STOP_RETRY || stop == STOP_PAGE)
         c->budget++;
     return NULL;
 }
@@ -172,7 +172,7 @@ static bool deliver(struct cpu *c, uint32_t handler, struct cpu_exception what)
     c->alone = true;
     bool delivered = push_frame(c) && register_write(c, DENALI_REG_IRQ_ENABLED, 0);
     c->alone = was_alone;
-    if (!delivered) /* for want of a frame, it is no exception that has stopped it */
+    if (!delivered) /* where memory is away, it is no exception that has stopped it */
         return c->stop == STOP_EXCEPTION && crash(c, CRASH_DOUBLE, c->exception, what);
     c->eip = handler;
     c->check = true;
@@ -185,8 +185,10 @@ static bool deliver_exception(struct cpu *c, struct cpu_exception exception)
 
     if (handler == 0)
         return crash(c, CRASH_UNHANDLED, exception, (struct cpu_exception){0});
-    if (!deliver(c, handler, exception))
+    if (!deliver(c, handler, exception)) {
+        c->state->undelivered = (struct cpu_undelivered){.waits = c->stop == STOP_PAGE, .exception = exception};
         return false;
+    }
     c->counters.exceptions_delivered++;
     return register_write(c, DENALI_REG_EXC_NUMBER, exception.number) &&
            register_write(c, DENALI_REG_EXC_ERROR, exception.error) &&
@@ -199,8 +201,10 @@ static bool deliver_interrupt(struct cpu *c)
     uint32_t handler = register_read(c, DENALI_REG_IRQ_HANDLER);
     if (handler == 0 || !register_read(c, DENALI_REG_IRQ_ENABLED) || !register_read(c, DENALI_REG_IRQ_PENDING))
         return true;
+    if (!deliver(c, handler, (struct cpu_exception){.number = CPU_INTERRUPT}))
+        return false;
     c->counters.interrupts_delivered++;
-    return deliver(c, handler, (struct cpu_exception){.number = CPU_INTERRUPT});
+    return true;
 }
 
 /* Running. */
@@ -209,8 +213,7 @@ static void run_alone(struct cpu *c)
 {
     c->link = NULL;
     if (!block_decode_alone(c)) {
-        c->stop = STOP_EXCEPTION;
-        c->budget--;
+        c->budget -= c->stop == STOP_EXCEPTION;
         return;
     }
     /* An indirect jump would go on in a block. It finds no budget for that. */
@@ -374,8 +377,8 @@ static bool concerns_kernel(enum stop stop, enum cpu_exit *reason)
     case STOP_TERMINATE:
         *reason = CPU_TERMINATE;
         return true;
-    case STOP_EXHAUSTED:
-        *reason = CPU_CRASH;
+    case STOP_PAGE:
+        *reason = CPU_PAGE;
         return true;
     default:
         return false;
@@ -398,7 +401,7 @@ static enum cpu_exit run(struct cpu *c)
 
     for (;;) {
         if (!prepare(c))
-            return CPU_CRASH;
+            return c->stop == STOP_PAGE ? CPU_PAGE : CPU_CRASH;
         if (c->budget == 0)
             return CPU_BUDGET;
         run_some(c);
@@ -406,6 +409,15 @@ static enum cpu_exit run(struct cpu *c)
         if (concerns_kernel(c->stop, &reason))
             return reason;
     }
+}
+
+static void take_undelivered(struct cpu *c)
+{
+    struct cpu_undelivered *undelivered = &c->state->undelivered;
+
+    c->stop = undelivered->waits ? STOP_EXCEPTION : STOP_LOOKUP;
+    c->exception = undelivered->exception;
+    *undelivered = (struct cpu_undelivered){0};
 }
 
 enum cpu_exit cpu_run(struct cpu *c, struct cpu_state *state, struct memory *memory, uint64_t budget, uint64_t cycles,
@@ -416,9 +428,9 @@ enum cpu_exit cpu_run(struct cpu *c, struct cpu_state *state, struct memory *mem
     c->budget = c->start_budget = (int64_t)budget;
     c->start_cycles = cycles;
     c->check = true;
-    c->stop = STOP_LOOKUP;
     c->link = NULL;
     c->crash = (struct cpu_crash){0};
+    take_undelivered(c);
     enum cpu_exit reason = run(c);
     state_store(c);
     *executed = (uint64_t)(c->start_budget - c->budget);
@@ -432,7 +444,7 @@ bool cpu_raise(struct cpu *c, struct cpu_state *state, struct memory *memory, st
     bool delivered = deliver_exception(c, exception);
     state_store(c);
     *crash_out = c->crash;
-    return delivered;
+    return delivered || state->undelivered.waits;
 }
 
 void cpu_io_done(const struct cpu_io *io, struct cpu_state *state, uint32_t value, uint32_t left)

@@ -82,7 +82,7 @@ static enum turn enter_machine(struct kernel *k, struct vm *vm)
     int batch = machine_cross(vm->machine);
 
     if (batch < 0) {
-        kernel_end_failed(k, vm, NULL);
+        kernel_end_failed(k, vm, "no physical frame left");
         return TURN_OVER;
     }
     if (batch > 0) {
@@ -197,6 +197,9 @@ static enum turn handle(struct kernel *k, struct vm *vm, enum cpu_exit why)
         return do_halt(k, vm);
     case CPU_TERMINATE:
         kernel_end_terminated(k, vm);
+        return TURN_OVER;
+    case CPU_PAGE:
+        kernel_end_failed(k, vm, "no physical frame left");
         return TURN_OVER;
     case CPU_CRASH:
         kernel_end_failed(k, vm, NULL);

@@ -124,8 +124,6 @@ static void describe_failure(struct kernel *k, struct machine *m, const char *re
         return;
     if (reason)
         snprintf(failure->reason, sizeof(failure->reason), "%s", reason);
-    else if (m->space.memory.exhausted)
-        snprintf(failure->reason, sizeof(failure->reason), "no physical frame left");
     else if (m->instructions >= k->machine_instructions)
         snprintf(failure->reason, sizeof(failure->reason), "limit of %" PRIu64 " instructions reached",
                  k->machine_instructions);

@@ -173,7 +173,6 @@ static void flat_unmap(struct space *space)
     space->flat_pages = 0;
 }
 
-/* `exhausted` stays set until somebody clears it: a guest may go on after the fault. */
 static struct page *space_write_page(struct memory *memory, uint32_t number)
 {
     struct space *space = (struct space *)memory;
@@ -192,7 +191,7 @@ static struct page *space_write_page(struct memory *memory, uint32_t number)
     if (!place) {
         if (frame)
             frame_unref(space->pool, frame);
-        memory->exhausted = true;
+        memory->away = true;
         return NULL;
     }
     if (old)
@@ -236,7 +235,7 @@ void space_clone(struct space *to, struct space *from)
         space_visit(from, flat_empty, from);
     flat_unmap(from);
     *to = *from;
-    to->memory.exhausted = false;
+    to->memory.away = false;
     if (from->root)
         node_share(from->root);
     to->memory.tag = frame_pool_tag(from->pool);

@@ -3,8 +3,6 @@
  * A machine's physical address space: a persistent radix tree over frames. Trees share subtrees by reference, so
  * cloning a space, however large, is one reference; a write copies the nodes on its path and the frame. A page that was
  * never written is absent and reads as zeroes. Both the nodes and the frames are reference-counted.
- *
- * memory.exhausted is set when a write finds no frame, and never cleared here: whoever acts on it does that.
  */
 #pragma once
 #include "frame.h"
@@ -32,7 +30,7 @@ void space_clone(struct space *to, struct space *from);
 bool space_flatten(struct space *);
 
 /* Copy bytes in or out, all or nothing, for loaders, devices and debuggers. False: *fault is the first address not
- * accessible (for a write, that may also be want of frames: memory.exhausted). Decoded code under a write is dropped.
+ * accessible (for a write, that may also be want of frames). Decoded code under a write is dropped.
  */
 bool space_read(struct space *, uint32_t address, void *to, uint32_t length, uint32_t *fault);
 bool space_write(struct space *, uint32_t address, const void *from, uint32_t length, uint32_t *fault);

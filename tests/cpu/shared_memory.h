@@ -17,6 +17,7 @@ struct shared_memory {
     bool owned[SHARED_PAGES];
     uint64_t *tags;       /* the last one given, for all memories of a test */
     unsigned copies_left; /* frames there still are */
+    uint32_t away;        /* by page: swapped out */
 };
 
 static inline struct shared_memory *shared_of(struct memory *memory)
@@ -42,7 +43,10 @@ static inline void shared_page_free(struct page *page)
 
 static inline struct page *shared_read(struct memory *memory, uint32_t number)
 {
-    return number < SHARED_PAGES ? shared_of(memory)->pages[number] : NULL;
+    if (number >= SHARED_PAGES || !shared_of(memory)->pages[number])
+        return NULL;
+    memory->away = shared_of(memory)->away >> number & 1;
+    return memory->away ? NULL : shared_of(memory)->pages[number];
 }
 
 static inline struct page *shared_write(struct memory *memory, uint32_t number)
@@ -51,7 +55,7 @@ static inline struct page *shared_write(struct memory *memory, uint32_t number)
     if (!shared_read(memory, number) || m->owned[number])
         return shared_read(memory, number);
     if (m->copies_left == 0) {
-        memory->exhausted = true;
+        memory->away = true;
         return NULL;
     }
     m->copies_left--;
@@ -67,6 +71,20 @@ static inline void shared_memory_init(struct shared_memory *m, struct page *cons
     *m = (struct shared_memory){
         .memory = {.ops = &ops, .tag = ++*tags, .size = SHARED_PAGES * PAGE_SIZE}, .tags = tags, .copies_left = 1000};
     memcpy(m->pages, pages, sizeof(m->pages));
+}
+
+/* The page comes back; it can be written, if that was wanted. */
+static inline void shared_bring(struct shared_memory *m, const struct cpu_page *wanted)
+{
+    m->away &= ~(1u << wanted->number);
+    m->copies_left += wanted->write && !m->owned[wanted->number];
+}
+
+/* Pages of this mask go. */
+static inline void shared_send_away(struct shared_memory *m, uint32_t pages)
+{
+    m->away |= pages;
+    m->memory.tag = ++*m->tags;
 }
 
 static inline void shared_memory_drop(struct shared_memory *m)

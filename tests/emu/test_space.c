@@ -96,7 +96,7 @@ Test(space, beyond_the_size_there_is_no_page)
         cr_expect_null(page_write(&space, pages));
         cr_expect_null(page_read(&space, UINT32_MAX));
         cr_expect_null(page_write(&space, UINT32_MAX));
-        cr_expect(!space.memory.exhausted);
+        cr_expect(!space.memory.away);
         if (pages > 0) {
             cr_expect_eq(page_write(&space, pages - 1), page_read(&space, pages - 1));
             cr_expect_neq(page_read(&space, pages - 1), frame_pool_zero(pool));
@@ -187,9 +187,9 @@ Test(space, clone_of_an_empty_space_is_empty)
     struct frame_pool *pool = frame_pool_new(1);
     struct space a, b;
     space_init(&a, pool, MB);
-    a.memory.exhausted = true;
+    a.memory.away = true;
     space_clone(&b, &a);
-    cr_expect(!b.memory.exhausted);
+    cr_expect(!b.memory.away);
     put(&b, 0, 1);
     cr_expect_eq(get(&a, 0), 0);
     space_drop(&a);
@@ -206,15 +206,15 @@ Test(space, frames_exhausted_write_fails_and_changes_nothing)
     space_clone(&b, &a);
     uint64_t tag = b.memory.tag;
     cr_expect_null(page_write(&b, 1), "a copy");
-    cr_expect(b.memory.exhausted);
-    b.memory.exhausted = false;
+    cr_expect(b.memory.away);
+    b.memory.away = false;
     cr_expect_null(page_write(&b, 9), "an absent page");
-    cr_expect(b.memory.exhausted);
+    cr_expect(b.memory.away);
     cr_expect_eq(b.memory.tag, tag);
     cr_expect_eq(page_read(&b, 1), page_read(&a, 1));
     cr_expect_eq(page_read(&b, 9), frame_pool_zero(pool));
     cr_expect_eq(space_bytes(&b), 0);
-    cr_expect(!a.memory.exhausted);
+    cr_expect(!a.memory.away);
     space_drop(&a);
     cr_expect_not_null(page_write(&b, 1), "its own now");
     space_drop(&b);
@@ -267,7 +267,7 @@ Test(space, access_past_the_end_faults_there_and_does_nothing)
         cr_expect(!space_read(&space, cases[i].address, buffer, cases[i].length, &fault), "case %u", i);
         cr_expect_eq(fault, cases[i].fault, "case %u: %x", i, fault);
         cr_expect_eq(frame_pool_used(pool), 0);
-        cr_expect(!space.memory.exhausted);
+        cr_expect(!space.memory.away);
         space_drop(&space);
     }
     frame_pool_free(pool);
@@ -310,7 +310,7 @@ Test(space, write_without_enough_frames_writes_nothing)
     put(&space, 0x5000, 0x12345678);
     cr_expect(!space_write(&space, 0x5000, buffer, sizeof(buffer), &fault));
     cr_expect_eq(fault, 0x7000, "%x", fault);
-    cr_expect(space.memory.exhausted);
+    cr_expect(space.memory.away);
     cr_expect_eq(get(&space, 0x5000), 0x12345678);
     cr_expect_eq(get(&space, 0x6000), 0);
     space_drop(&space);
@@ -447,10 +447,10 @@ static void model_write(struct model *model, unsigned s, uint32_t number)
     uint64_t used = frame_pool_used(model->pool), tag = space->memory.tag;
     struct page *page = page_write(space, number);
     if (!page) {
-        cr_assert(space->memory.exhausted);
+        cr_assert(space->memory.away);
         cr_assert_eq(frame_pool_used(model->pool), used);
         cr_assert_eq(space->memory.tag, tag);
-        space->memory.exhausted = false;
+        space->memory.away = false;
         model->failures++;
         return;
     }

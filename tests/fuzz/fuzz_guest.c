@@ -2,8 +2,9 @@
  *
  * libFuzzer: the input is a guest, or two that share their pages until one writes: registers, interrupt registers,
  * mappings, a program, and what happens meanwhile. It runs on the engine that decodes every instruction anew, each
- * machine in one go, and on the engine with blocks, the machines in turn, in quanta of all sizes. Both must end in the
- * same states, having asked the kernel for the same things in the same order.
+ * machine in one go, and on the engine with blocks, the machines in turn, in quanta of all sizes, its pages being
+ * swapped out and in if the input says so. Both must end in the same states, having asked the kernel for the same
+ * things in the same order.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ struct machine {
     uint64_t executed;
     uint64_t asked; /* digest of the exits */
     unsigned events_done;
+    bool pages;      /* it is swapped */
+    uint32_t needed; /* pages that were asked for since an instruction was last done */
     bool ended;
 };
 
@@ -32,6 +35,7 @@ struct side {
     struct page *pages[INPUT_PAGES]; /* as they boot */
     uint64_t tags;
     unsigned count;
+    bool swaps;
     struct machine machines[MACHINES];
 };
 
@@ -44,8 +48,10 @@ static void check(bool holds)
 /* An access of somebody who is not the CPU, as emu/machine.c does it. */
 static bool memory_write(struct shared_memory *memory, uint32_t address, uint32_t value)
 {
-    struct page *page = shared_write(&memory->memory, address >> PAGE_SHIFT);
+    const struct cpu_page wanted = {.number = address >> PAGE_SHIFT, .write = true};
 
+    shared_bring(memory, &wanted);
+    struct page *page = shared_write(&memory->memory, wanted.number);
     if (!page)
         return false;
     code_written(page, address & PAGE_MASK, sizeof(value));
@@ -72,8 +78,11 @@ static void machine_init(struct side *side, unsigned number, const struct input 
           memory_write(&m->memory, DENALI_REG_IRQ_HANDLER, input->irq_handler) &&
           memory_write(&m->memory, DENALI_REG_EXC_HANDLER, input->exc_handler) &&
           memory_write(&m->memory, DENALI_REG_KERNEL_STACK, DENALI_MMU_BYPASS + INPUT_MEMORY));
-    if (input->variant & INPUT_FEW_FRAMES)
-        m->memory.copies_left = INPUT_FEW;
+    m->pages = side->swaps && (input->variant & INPUT_FEW_FRAMES);
+    if (m->pages) {
+        m->memory.copies_left = 0;
+        shared_send_away(&m->memory, ~1u);
+    }
     input_state(input, &m->state);
     for (unsigned i = 0; i < CPU_REGISTERS; i++)
         m->state.regs[i] = input->regs[(i + number) % CPU_REGISTERS];
@@ -82,7 +91,9 @@ static void machine_init(struct side *side, unsigned number, const struct input 
 static void side_init(struct side *side, enum cpu_engine engine, const struct input *input, const uint8_t *program,
                       size_t size)
 {
-    *side = (struct side){.cpu = cpu_new(engine), .count = input->variant & INPUT_NEIGHBOUR ? MACHINES : 1};
+    *side = (struct side){.cpu = cpu_new(engine),
+                          .count = input->variant & INPUT_NEIGHBOUR ? MACHINES : 1,
+                          .swaps = engine == CPU_ENGINE_BLOCKS};
     check(side->cpu);
     side_boot(side, input, program, size);
     for (unsigned i = 0; i < side->count; i++)
@@ -124,6 +135,18 @@ static void machine_answer(struct side *side, struct machine *m, enum cpu_exit e
     m->ended = exit == CPU_CRASH || exit == CPU_TERMINATE;
 }
 
+/* The page it wants comes, and some others go. What one instruction needs stays until it is done, and page 0 always. */
+static void machine_page(struct side *side, struct machine *m, uint64_t executed)
+{
+    const struct cpu_page *wanted = cpu_last_page(side->cpu);
+    uint32_t page = 1u << wanted->number;
+
+    check(m->pages && (m->memory.away & page || wanted->write));
+    m->needed = (executed > 0 ? 0 : m->needed) | page;
+    shared_bring(&m->memory, wanted);
+    shared_send_away(&m->memory, (uint32_t)(m->executed * 0x9E3779B1) & ~m->needed & ~1u);
+}
+
 /* What is to happen now happens. Returns for how long nothing does. */
 static uint64_t machine_events(struct machine *m, const struct input *input)
 {
@@ -150,7 +173,9 @@ static void machine_run(struct side *side, struct machine *m, const struct input
     enum cpu_exit exit = cpu_run(side->cpu, &m->state, &m->memory.memory, budget, m->executed, &executed);
     m->executed += executed;
     check(executed <= budget && (exit != CPU_BUDGET || executed == budget));
-    if (exit != CPU_BUDGET)
+    if (exit == CPU_PAGE)
+        machine_page(side, m, executed);
+    else if (exit != CPU_BUDGET)
         machine_answer(side, m, exit);
 }
 
@@ -188,7 +213,7 @@ static void machines_compare(struct machine *a, struct machine *b)
     check(memcmp(a->state.regs, b->state.regs, sizeof(a->state.regs)) == 0 && a->state.eip == b->state.eip);
     check(cpu_state_eflags(&a->state) == cpu_state_eflags(&b->state) && a->state.user == b->state.user);
     check(memcmp(&a->state.mmu, &b->state.mmu, sizeof(a->state.mmu)) == 0);
-    for (uint32_t i = 0; i < INPUT_PAGES; i++)
+    for (uint32_t i = 0; i < INPUT_PAGES; i++) /* away or not */
         check(memcmp(a->memory.pages[i]->bytes, b->memory.pages[i]->bytes, PAGE_SIZE) == 0);
 }
 

@@ -10,11 +10,11 @@ enum input_variant {
     INPUT_MMU = 1,        /* translation on, with the mappings given */
     INPUT_USER = 2,       /* and in user mode */
     INPUT_NEIGHBOUR = 4,  /* a second machine that shares the pages of the first until one of them writes */
-    INPUT_FEW_FRAMES = 8, /* there are not enough for a copy of every page */
+    INPUT_FEW_FRAMES = 8, /* there are not enough for a copy of every page; or pages are swapped out and in */
     INPUT_IMMEDIATE = 16, /* interrupts are not batched; for simulations */
 };
 
-enum { INPUT_PAGES = 16, INPUT_MEMORY = INPUT_PAGES * PAGE_SIZE, INPUT_EVENTS = 4, INPUT_FEW = 3 };
+enum { INPUT_PAGES = 16, INPUT_MEMORY = INPUT_PAGES * PAGE_SIZE, INPUT_EVENTS = 4 };
 
 /* After so many instructions a word of memory is written by somebody else: a device, or, where the word is
  * irq_pending, a crossing. */

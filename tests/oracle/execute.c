@@ -84,9 +84,7 @@ static uint64_t cpu_execute(struct cpu *cpu, struct cpu_state *state, struct mem
 /* The state of the machine that a case begins with. */
 static void state_put(struct cpu_state *state, const struct oracle_case *c)
 {
-    state->eip = c->state.eip;
-    state->user = false;
-    state->mmu.present = state->mmu.on = false;
+    cpu_state_reset(state, c->state.eip, 0);
     state->fpu = c->state.fpu;
     memcpy(state->regs, c->state.regs, sizeof(state->regs));
     cpu_state_set_eflags(state, c->state.eflags);
