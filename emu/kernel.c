@@ -71,6 +71,14 @@ static void go_idle(struct kernel *k, struct vm *vm, uint64_t timeout_ns)
                        clock_after(k->clock.cycles, clock_cycles(&k->clock, timeout_ns)));
 }
 
+void kernel_charge(struct kernel *k, struct machine *payer, uint64_t cycles)
+{
+    k->clock.cycles = clock_after(k->clock.cycles, cycles);
+    k->counters.cost_cycles += cycles;
+    if (payer)
+        payer->quantum_left -= smaller(payer->quantum_left, cycles);
+}
+
 /* Running a machine. */
 
 /* What a machine's turn does after one run of the CPU. */
@@ -79,6 +87,7 @@ enum turn { TURN_GOES_ON, TURN_OVER };
 static enum turn enter_machine(struct kernel *k, struct vm *vm)
 {
     uint32_t sources = vm->machine->posted;
+    kernel_charge(k, vm->machine, k->costs.crossing + (sources ? k->costs.interrupt : 0));
     int batch = machine_cross(vm->machine);
 
     if (batch < 0) {
@@ -112,13 +121,20 @@ static void flatten(struct machine *m)
     (void)space_flatten(&m->space);
 }
 
+/* How many cycles there are until then. A cost can have led past it: one, so that every entry into a machine is
+ * followed by an instruction, whatever it costs. */
+static uint64_t cycles_until(const struct kernel *k, uint64_t time)
+{
+    return time > k->clock.cycles ? time - k->clock.cycles : 1;
+}
+
 static enum cpu_exit run_cpu(struct kernel *k, struct vm *vm)
 {
     struct machine *m = vm->machine;
-    uint64_t budget = m->quantum_left, executed;
+    uint64_t budget = m->quantum_left > 0 ? m->quantum_left : 1, executed;
 
-    budget = smaller(budget, event_next_time(&k->events) - k->clock.cycles);
-    budget = smaller(budget, k->end_cycles - k->clock.cycles);
+    budget = smaller(budget, cycles_until(k, event_next_time(&k->events)));
+    budget = smaller(budget, cycles_until(k, k->end_cycles));
     budget = smaller(budget, k->end_instructions - k->counters.instructions);
     budget = smaller(budget, k->machine_instructions - m->instructions);
     bool traced = trace_wants(&k->trace, DENALI_TRACE_INSTRUCTIONS, vm->id);
@@ -127,7 +143,7 @@ static enum cpu_exit run_cpu(struct kernel *k, struct vm *vm)
     k->clock.cycles += executed;
     k->counters.instructions += executed;
     m->instructions += executed;
-    m->quantum_left -= executed;
+    m->quantum_left -= smaller(m->quantum_left, executed);
     flatten(m);
     return why;
 }
@@ -148,6 +164,7 @@ static enum turn do_io(struct kernel *k, struct vm *vm)
     struct cpu_crash crash;
 
     trace_port(k, vm, io);
+    kernel_charge(k, m, k->costs.port);
     if (!machine_io(m, io, &exception) && !cpu_raise(k->cpu, &m->state, &m->space.memory, exception, &crash)) {
         kernel_end_failed(k, vm, NULL);
         return TURN_OVER;
@@ -234,6 +251,19 @@ static bool may_go_on(struct kernel *k, struct vm *vm)
     return !m->posted || enter_machine(k, vm) == TURN_GOES_ON;
 }
 
+/* What it costs to give a machine the processor is taken from nobody's quantum: a short one would be spent on that. */
+static enum turn begin_quantum(struct kernel *k, struct vm *vm)
+{
+    struct machine *m = vm->machine;
+    uint64_t quantum = m->quantum_left > 0 ? m->quantum_left : k->quantum;
+
+    kernel_charge(k, NULL, k->costs.vm_switch);
+    if (enter_machine(k, vm) == TURN_OVER)
+        return TURN_OVER;
+    m->quantum_left = quantum;
+    return TURN_GOES_ON;
+}
+
 static void run_quantum(struct kernel *k, struct vm *vm)
 {
     k->counters.vm_switches += vm->id != k->last_running;
@@ -241,10 +271,8 @@ static void run_quantum(struct kernel *k, struct vm *vm)
     k->last_running = vm->id;
     k->preempted = false;
     vm->sched.idled = false;
-    if (vm->machine->quantum_left == 0)
-        vm->machine->quantum_left = k->quantum;
     kernel_trace_schedule(k, vm, "runs");
-    enum turn turn = enter_machine(k, vm);
+    enum turn turn = begin_quantum(k, vm);
     while (turn == TURN_GOES_ON && may_go_on(k, vm))
         turn = handle(k, vm, run_cpu(k, vm));
     k->running = NULL;

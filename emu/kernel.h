@@ -7,6 +7,7 @@
  * its quantum ends, an event is due, or it does something that concerns the kernel.
  */
 #pragma once
+#include "cost.h"
 #include "input.h"
 #include "libdenali.h"
 #include "machine.h"
@@ -20,12 +21,14 @@ struct kernel_counters {
     uint64_t instructions;
     uint64_t interrupts_posted, interrupts_delivered, interrupts_crossings, interrupts_max_batch;
     uint64_t vm_switches;
+    uint64_t cost_cycles; /* of the clock's: what the cost model charged */
     uint32_t alive, failed;
 };
 
 struct kernel {
     struct machine_host host; /* embedded: what machines call */
     struct clock clock;
+    struct cost_model costs;
     struct cpu *cpu;
     struct event_queue events;
     struct scheduler *scheduler;
@@ -60,6 +63,10 @@ void kernel_start_capture(struct kernel *, struct capture_reader *);
 
 /* For struct machine_host. */
 void kernel_machine_posted(struct machine_host *, struct vm *);
+
+/* A cost: the clock goes on. What a machine causes while it has the processor is taken from its quantum; else nobody
+ * (NULL) pays. */
+void kernel_charge(struct kernel *, struct machine *payer, uint64_t cycles);
 
 /* Machines come and go (emu/lifecycle.c). All of this costs the same however many machines there are. */
 

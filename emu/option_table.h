@@ -3,6 +3,7 @@
  * The rows of options.def as data, for those who go through them: parsing and everything printed.
  */
 #pragma once
+#include "cost.h"
 #include "options.h"
 
 enum {

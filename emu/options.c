@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cost.h"
 #include "option_table.h"
 #include "options.h"
+#include "words.h"
 
 #define MACHINES_MAX (1u << 24) /* a MAC address holds 24 bits of machine index */
 
@@ -24,46 +26,13 @@ static bool fail(struct options *options, const char *format, ...)
     return false;
 }
 
-/* How many single-letter changes lead from one word to the other (Levenshtein); words longer than 31 are cut. */
-static unsigned edit_distance(const char *from, const char *to)
-{
-    unsigned row[32];
-    size_t columns = strnlen(to, 31);
-    for (size_t j = 0; j <= columns; j++)
-        row[j] = j;
-    for (size_t i = 0; i < 31 && from[i]; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < columns; j++) {
-            unsigned best = diagonal + (from[i] != to[j]);
-            diagonal = row[j + 1];
-            if (best > diagonal + 1)
-                best = diagonal + 1;
-            if (best > row[j] + 1)
-                best = row[j] + 1;
-            row[j + 1] = best;
-        }
-    }
-    return row[columns];
-}
-
-/* Keeps in *nearest the candidate that is closest to the word, if it is close at all. */
-static void consider(const char *word, const char *candidate, const char **nearest, unsigned *distance)
-{
-    unsigned d = edit_distance(word, candidate);
-    if (d < *distance && d <= 1 + strlen(candidate) / 3) {
-        *distance = d;
-        *nearest = candidate;
-    }
-}
-
 static const char *nearest_option(const char *word, unsigned command)
 {
     const char *nearest = NULL;
     unsigned distance = ~0u;
     for (const struct option_row *row = option_rows; row->name; row++)
         if (row->commands & 1u << command)
-            consider(word, row->name, &nearest, &distance);
+            words_consider(word, row->name, &nearest, &distance);
     return nearest;
 }
 
@@ -72,7 +41,7 @@ static const char *nearest_command(const char *word)
     const char *nearest = NULL;
     unsigned distance = ~0u;
     for (const struct command_row *row = command_rows; row->name; row++)
-        consider(word, row->name, &nearest, &distance);
+        words_consider(word, row->name, &nearest, &distance);
     return nearest;
 }
 
@@ -89,39 +58,9 @@ static int choice_index(const char *choices, const char *word, size_t length)
     }
 }
 
-struct unit {
-    const char *name;
-    uint64_t factor;
-};
-
-static const struct unit size_units[] = {
-    {"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1ull << 40}, {NULL, 0},
-};
-static const struct unit time_units[] = {
-    {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"min", 60000000000}, {"h", 3600000000000}, {NULL, 0},
-};
-static const struct unit count_units[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
-static const struct unit plain_units[] = {{"", 1}, {NULL, 0}};
-
-/* A decimal number, then one of the units; *result is 0 on failure. */
-static bool parse_quantity(const char *value, const struct unit *units, uint64_t *result)
-{
-    size_t digits = strspn(value, "0123456789");
-    uint64_t number = 0;
-
-    *result = 0;
-    for (size_t i = 0; i < digits; i++)
-        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, value[i] - '0', &number))
-            return false;
-    for (; units->name; units++)
-        if (digits && strcmp(value + digits, units->name) == 0)
-            return !__builtin_mul_overflow(number, units->factor, result);
-    return false;
-}
-
 static bool parse_size(struct options *options, const char *option, const char *value, uint64_t *result)
 {
-    if (parse_quantity(value, size_units, result))
+    if (words_quantity(value, size_units, result))
         return true;
     return fail(options, "--%s: '%s' is not a size: write bytes, or a number with K, M or G, such as 16M", option,
                 value);
@@ -129,7 +68,7 @@ static bool parse_size(struct options *options, const char *option, const char *
 
 static bool parse_time(struct options *options, const char *option, const char *value, uint64_t *result)
 {
-    if (parse_quantity(value, time_units, result))
+    if (words_quantity(value, time_units, result))
         return true;
     return fail(options, "--%s: '%s' is not a time: write a number with ns, us, ms, s, min or h, such as 10ms", option,
                 value);
@@ -139,7 +78,7 @@ static bool parse_number(struct options *options, const char *option, const char
                          uint32_t *result)
 {
     uint64_t number;
-    if (!parse_quantity(value, plain_units, &number) || number < low || number > high)
+    if (!words_quantity(value, plain_units, &number) || number < low || number > high)
         return fail(options, "--%s: '%s' is not a number from %llu to %llu", option, value, (unsigned long long)low,
                     (unsigned long long)high);
     *result = number;
@@ -200,7 +139,7 @@ static bool parse_until(struct options *options, const char *value)
 
 static bool parse_count(struct options *options, const char *name, const char *value, uint64_t *count)
 {
-    if (!parse_quantity(value, count_units, count) || *count == 0)
+    if (!words_quantity(value, count_units, count) || *count == 0)
         return fail(options,
                     "--%s: '%s' is not a count: write a number above 0, or one with k, M or G (powers of 1000), such "
                     "as 10M",
@@ -277,6 +216,42 @@ static int parse_choice(struct options *options, const char *option, const char 
     return index;
 }
 
+/* One FIELD=TIME of --cost. The text is cut up in place. */
+static bool parse_cost_part(struct options *options, char *part)
+{
+    char *time = strchr(part, '=');
+    if (time)
+        *time++ = '\0';
+    uint64_t *cost = cost_field(&options->config.costs, part);
+    if (!cost) {
+        const char *nearest = NULL;
+        unsigned distance = ~0u;
+        for (const struct cost_row *row = cost_rows; row->name; row++)
+            words_consider(part, row->name, &nearest, &distance);
+        return nearest ? fail(options, "--cost: there is no cost '%s'; the nearest is '%s'", part, nearest)
+                       : fail(options, "--cost: there is no cost '%s'; there are:" COST_NAMES, part);
+    }
+    if (!time || !words_quantity(time, time_units, cost))
+        return fail(options, "--cost: %s needs a time, as %s=10us", part, part);
+    if (*cost > COST_MAX_NS)
+        return fail(options, "--cost: %s: %s is more than 1h", part, time);
+    return true;
+}
+
+static bool parse_cost(struct options *options, const char *value)
+{
+    char *copy = strdup(value), *rest = copy, *profile = strsep(&rest, ",");
+    if (!copy)
+        return fail(options, "out of memory");
+    bool good =
+        cost_profile(&options->config.costs, profile) ||
+        fail(options, "--cost: '%s' is not one of none and denali2002; single costs follow it: none,port=1us", profile);
+    for (char *part = strsep(&rest, ","); part && good; part = strsep(&rest, ","))
+        good = parse_cost_part(options, part);
+    free(copy);
+    return good;
+}
+
 static bool parse_interrupts(struct options *options, const char *value)
 {
     int index = parse_choice(options, "interrupts", "batched|immediate", value);
@@ -347,7 +322,7 @@ static bool parse_trace_machines(struct options *options, const char *value)
     size_t length = dash ? (size_t)(dash - value) : strlen(value);
     uint64_t low = 0, high = 0;
     snprintf(first, sizeof(first), "%.*s", (int)length, value);
-    if (!parse_quantity(first, plain_units, &low) || !parse_quantity(dash ? dash + 1 : first, plain_units, &high) ||
+    if (!words_quantity(first, plain_units, &low) || !words_quantity(dash ? dash + 1 : first, plain_units, &high) ||
         low > high || high >= MACHINES_MAX)
         return fail(options, "--trace: '@%s' names no machines: write @N or @N-M, with machines from 0", value);
     options->config.trace_first = low;

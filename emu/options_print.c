@@ -130,6 +130,20 @@ static void print_manual_options(FILE *out, unsigned commands, unsigned but_not)
     }
 }
 
+static void print_manual_costs(FILE *out)
+{
+    fprintf(out,
+            "# COSTS\n\nWhat --cost can change: when it is paid, the value in the profile denali2002 and where that "
+            "comes from. Disks work beside the processor; all else is time of the processor.\n\n");
+    for (const struct cost_row *row = cost_rows; row->name; row++) {
+        fprintf(out, "*%s*\n\t", row->name);
+        print_escaped(out, row->what);
+        fprintf(out, ": %llu ns (", (unsigned long long)row->denali2002);
+        print_escaped(out, row->source);
+        fputs(")\n\n", out);
+    }
+}
+
 void options_print_manual(FILE *out)
 {
     fprintf(out, "denali(1)\n\n# NAME\n\ndenali - run virtual machines of the Denali architecture\n\n# SYNOPSIS\n\n");
@@ -147,6 +161,7 @@ void options_print_manual(FILE *out)
     print_manual_options(out, FOR_RUN, FOR_RUNS & ~FOR_RUN);
     fprintf(out, "# OPTIONS OF HELP\n\n");
     print_manual_options(out, FOR_HELP, 0);
+    print_manual_costs(out);
     fprintf(out, "# VALUES\n\n");
     print_escaped(out, about_values);
     fprintf(out, "\n\n# EXIT STATUS\n\n");

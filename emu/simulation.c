@@ -134,6 +134,7 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
     struct kernel *k = &d->kernel;
 
     k->clock = (struct clock){.khz = config->cpu_khz};
+    cost_model_init(&k->costs, &config->costs, &k->clock);
     k->host = (struct machine_host){.posted = kernel_machine_posted, .events = &k->events, .clock = &k->clock};
     k->quantum = clock_cycles(&k->clock, config->quantum_ns);
     k->end_cycles = config->until_ns ? clock_cycles(&k->clock, config->until_ns) : UINT64_MAX;
@@ -296,6 +297,7 @@ void denali_get_stats(const struct denali *d, struct denali_stats *stats)
     *stats = (struct denali_stats){
         .instructions = counters->instructions,
         .virtual_ns = clock_elapsed_ns(&d->kernel.clock),
+        .cost_ns = clock_elapsed_ns(&(struct clock){counters->cost_cycles, d->kernel.clock.khz}),
         .alive = counters->alive,
         .failed = counters->failed,
         .interrupts = {.posted = counters->interrupts_posted,

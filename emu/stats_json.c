@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <jansson.h>
 
+#include "cost.h"
 #include "stats_json.h"
 
 static json_t *hexadecimal(const char *format, uint64_t number)
@@ -15,23 +16,31 @@ static json_t *text_or_null(const char *text)
     return string ? string : json_string("(not UTF-8)");
 }
 
+static json_t *costs_json(struct denali_costs costs)
+{
+    json_t *json = json_object();
+    for (const struct cost_row *row = cost_rows; row->name; row++)
+        json_object_set_new(json, row->id, json_integer((json_int_t)*cost_field(&costs, row->name)));
+    return json;
+}
+
 static json_t *config_json(const struct options *options)
 {
     const struct denali_config *config = &options->config;
     static const char *const consoles[] = {"stdio", "file", "none"};
     return json_pack(
-        "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:s, s:I}", "image",
-        text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms", (json_int_t)config->machines,
-        "memory", (json_int_t)config->memory, "frames", (json_int_t)config->frames, "cpu_khz",
-        (json_int_t)config->cpu_khz, "quantum_ns", (json_int_t)config->quantum_ns, "until_ns",
+        "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:s, s:I}",
+        "image", text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms",
+        (json_int_t)config->machines, "memory", (json_int_t)config->memory, "frames", (json_int_t)config->frames,
+        "cpu_khz", (json_int_t)config->cpu_khz, "quantum_ns", (json_int_t)config->quantum_ns, "until_ns",
         (json_int_t)config->until_ns, "instructions", (json_int_t)config->instructions, "vm_instructions",
         (json_int_t)config->machine_instructions, "queue", (json_int_t)config->queue_frames, "engine",
         config->engine == DENALI_ENGINE_STEP ? "step" : "blocks", "interrupts",
         config->interrupts == DENALI_INTERRUPTS_IMMEDIATE ? "immediate" : "batched", "idle",
-        config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "net_in", text_or_null(config->net_in),
-        "net_out", text_or_null(config->net_out), "console", consoles[config->console], "console_directory",
-        text_or_null(config->console_directory), "keyboard", config->keyboard >= 0 ? "stdin" : "none", "trace",
-        (json_int_t)config->trace);
+        config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "costs_ns", costs_json(config->costs),
+        "net_in", text_or_null(config->net_in), "net_out", text_or_null(config->net_out), "console",
+        consoles[config->console], "console_directory", text_or_null(config->console_directory), "keyboard",
+        config->keyboard >= 0 ? "stdin" : "none", "trace", (json_int_t)config->trace);
 }
 
 static json_t *registers_json(const struct denali_machine *machine)
@@ -98,15 +107,15 @@ static json_t *outcome_json(const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
     return json_pack(
-        "{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o}", "build",
-        denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome), "vms",
+        "{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o}",
+        "build", denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome), "vms",
         (json_int_t)stats->machines, "machines", machines_json(outcome), "instructions",
-        (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "host_ns",
-        (json_int_t)outcome->host_ns, "mips", outcome_mips(outcome), "frames", frames_json(stats), "interrupts",
-        interrupts_json(stats), "vm_switches", (json_int_t)stats->vm_switches, "exceptions",
-        (json_int_t)stats->exceptions, "keys_dropped", (json_int_t)stats->keys_dropped, "blocks", "decoded",
-        (json_int_t)stats->blocks.decoded, "bytes", (json_int_t)stats->blocks.bytes, "memory", memory_json(stats),
-        "digest", hexadecimal("%016llx", outcome->digest), "failed", failed_json(outcome));
+        (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "cost_ns",
+        (json_int_t)stats->cost_ns, "host_ns", (json_int_t)outcome->host_ns, "mips", outcome_mips(outcome), "frames",
+        frames_json(stats), "interrupts", interrupts_json(stats), "vm_switches", (json_int_t)stats->vm_switches,
+        "exceptions", (json_int_t)stats->exceptions, "keys_dropped", (json_int_t)stats->keys_dropped, "blocks",
+        "decoded", (json_int_t)stats->blocks.decoded, "bytes", (json_int_t)stats->blocks.bytes, "memory",
+        memory_json(stats), "digest", hexadecimal("%016llx", outcome->digest), "failed", failed_json(outcome));
 }
 
 bool stats_json_write(FILE *out, const struct outcome *outcome)

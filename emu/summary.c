@@ -28,6 +28,14 @@ static void print_machines(FILE *out, const struct outcome *outcome)
             outcome_mips(outcome), outcome->host_ns ? (double)stats->virtual_ns / outcome->host_ns : 0.0);
 }
 
+static void print_costs(FILE *out, const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    if (stats->cost_ns)
+        fprintf(out, "  costs         %s of the virtual time went to the kernel's own work\n",
+                text_time(stats->cost_ns).chars);
+}
+
 static void print_frames(FILE *out, const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
@@ -104,6 +112,7 @@ void summary_print(FILE *out, const struct outcome *outcome)
 {
     print_head(out, outcome);
     print_machines(out, outcome);
+    print_costs(out, outcome);
     print_frames(out, outcome);
     print_interrupts(out, outcome);
     print_memory(out, outcome);

@@ -92,6 +92,28 @@ Test(options, words_after_dashes_become_the_argument_string)
     options_drop(&options);
 }
 
+Test(options, cost_is_a_profile_with_changes)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --cost denali2002,disk-seek=4ms,interrupt=0ns");
+    cr_assert(good_, "%s", options.error);
+    cr_assert_eq(options.config.costs.vm_switch, 1400);
+    cr_assert_eq(options.config.costs.disk_seek, 4000000);
+    cr_assert_eq(options.config.costs.interrupt, 0);
+    options_drop(&options);
+}
+
+Test(options, cost_that_is_none_is_refused)
+{
+    expect_refusal("run a.elf --cost port=1us",
+                   "--cost: 'port=1us' is not one of none and denali2002; single costs follow it: none,port=1us");
+    expect_refusal("run a.elf --cost none,disk-sek=1ms",
+                   "--cost: there is no cost 'disk-sek'; the nearest is 'disk-seek'");
+    expect_refusal("run a.elf --cost none,port", "--cost: port needs a time, as port=10us");
+    expect_refusal("run a.elf --cost none,port=1", "--cost: port needs a time, as port=10us");
+    expect_refusal("run a.elf --cost none,port=61min", "--cost: port: 61min is more than 1h");
+}
+
 Test(options, net_pcap_names_its_files)
 {
     struct options options;

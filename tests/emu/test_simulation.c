@@ -11,6 +11,7 @@
 
 #include "../../devices/host/capture.h"
 #include "../../emu/libdenali.h"
+#include "tiny_image.h"
 
 #define CAPTURE TEST_DATA "/lan-100.pcap"
 
@@ -104,6 +105,21 @@ Test(simulation, engines_agree_to_the_digest)
     uint64_t blocks = digest_of(&run);
     run.config.engine = DENALI_ENGINE_STEP;
     cr_assert_eq(digest_of(&run), blocks);
+}
+
+Test(simulation, engines_agree_when_the_kernel_takes_time)
+{
+    struct run run;
+    prepare_echo(&run, 100);
+    run.config.cpu_khz = 20000;
+    run.config.costs = (struct denali_costs){.vm_switch = 1450, .crossing = 333, .port = 1200, .interrupt = 2500};
+    uint64_t blocks = digest_of(&run);
+    run.config.engine = DENALI_ENGINE_STEP;
+    cr_assert_eq(digest_of(&run), blocks);
+    run.config.trace = DENALI_TRACE_INSTRUCTIONS;
+    run.config.trace_stream = fopen("/dev/null", "w");
+    cr_assert_eq(digest_of(&run), blocks);
+    fclose(run.config.trace_stream);
 }
 
 Test(simulation, tracing_does_not_change_the_digest)
@@ -287,6 +303,76 @@ Test(simulation, quanta_are_shared_evenly)
     finish(&run);
     for (uint32_t i = 0; i < 10; i++)
         cr_assert_eq(machine_of(&run, i).instructions, 10000000);
+    drop(&run);
+}
+
+/* hello executes one port instruction and ends. */
+Test(simulation, costs_are_time_and_no_instructions)
+{
+    struct run run;
+    prepare(&run, "hello", 1);
+    start(&run);
+    finish(&run);
+    struct denali_stats free = stats_of(&run);
+    drop(&run);
+    run.config.costs = (struct denali_costs){.vm_switch = 1000000, .crossing = 20000, .port = 3000};
+    start(&run);
+    finish(&run);
+    struct denali_stats dear = stats_of(&run);
+    drop(&run);
+    cr_assert_eq(free.cost_ns, 0);
+    cr_assert_eq(dear.cost_ns, 1000000 + 2 * 20000 + 3000, "a quantum, two entries, a port");
+    cr_assert_eq(dear.virtual_ns, free.virtual_ns + dear.cost_ns);
+    cr_assert_eq(dear.instructions, free.instructions);
+}
+
+Test(simulation, quantum_does_not_pay_for_its_beginning)
+{
+    struct run run;
+    prepare(&run, "spin", 3);
+    run.config.costs = (struct denali_costs){.vm_switch = 7000000, .crossing = 2000000};
+    run.config.until_ns = 60000000;
+    start(&run);
+    cr_assert_eq(finish(&run), DENALI_LIMIT);
+    for (uint32_t i = 0; i < 3; i++)
+        cr_assert_eq(machine_of(&run, i).instructions, 2000000);
+    drop(&run);
+}
+
+/* Two machines that do nothing but write to the console: two instructions, over and over. */
+Test(simulation, quantum_pays_for_what_the_machine_does)
+{
+    static const uint8_t program[] = {0xE6, DENALI_PORT_CONSOLE, 0xEB, 0xFC}; /* out imm8, al; jmp */
+    uint8_t file[256];
+    char path[] = "/tmp/denali-test-XXXXXX";
+    int descriptor = mkstemp(path);
+    size_t length = tiny_image(file, sizeof(file), program, sizeof(program));
+    cr_assert_eq(write(descriptor, file, length), (ssize_t)length);
+    struct run run;
+    prepare(&run, "spin", 2);
+    run.config.image = path;
+    run.config.costs.port = 300000;
+    run.config.until_ns = 12000000;
+    start(&run);
+    cr_assert_eq(finish(&run), DENALI_LIMIT);
+    cr_assert_eq(stats_of(&run).vm_switches, 10, "four ports fill a quantum of a millisecond");
+    cr_assert_eq(machine_of(&run, 0).instructions, 5 * 8 - 1);
+    drop(&run);
+    close(descriptor);
+    unlink(path);
+}
+
+/* Interrupts that cost more than a quantum: each entry is followed by an instruction, so the machine gets on. */
+Test(simulation, machine_gets_on_whatever_its_interrupts_cost)
+{
+    struct run run;
+    prepare_echo(&run, 100);
+    run.config.costs = (struct denali_costs){.interrupt = 3000000, .port = 5000000};
+    start(&run);
+    cr_assert_eq(finish(&run), DENALI_QUIET);
+    struct denali_stats stats = stats_of(&run);
+    cr_assert_eq(stats.interrupts.posted, stats.frames.delivered);
+    cr_assert_gt(stats.frames.out, 0);
     drop(&run);
 }
 

@@ -173,6 +173,8 @@ static uint64_t run(const char *path, const struct input *input, enum denali_eng
     config.until_ns = 1000000000;
     config.mmu = input->variant & INPUT_MMU;
     config.interrupts = input->variant & INPUT_IMMEDIATE ? DENALI_INTERRUPTS_IMMEDIATE : DENALI_INTERRUPTS_BATCHED;
+    if (input->variant & INPUT_COSTS)
+        config.costs = (struct denali_costs){.vm_switch = 9, .crossing = 3, .port = 4, .interrupt = 5};
     config.engine = engine;
     config.console = DENALI_CONSOLE_NONE;
     struct denali *d = denali_new(&config, error, sizeof(error));

@@ -45,6 +45,8 @@ def main():
         "immediate interrupts on a slow processor":
             ("echo", ["--vms", "30", "--cpu-mhz", "5", "--interrupts", "immediate",
                       "--net", f"pcap:in={capture},out={{out}}"], []),
+        "what the kernel does takes time":
+            ("echo", ["--vms", "100", "--cost", "denali2002", "--net", f"pcap:in={capture},out={{out}}"], []),
         "machines that compute": ("primes", ["--vms", "5", "--quantum", "10us"], ["n=10000"]),
         "machines that crash": ("crash", ["--vms", "20", "--vm-instructions", "100k"], ["how=recursion"]),
     }
