@@ -4,11 +4,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "disks.h"
+#include "machine.h"
 #include "progress.h"
 #include "stats_json.h"
 #include "summary.h"
@@ -24,6 +27,44 @@ static bool same_file(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
+/* The disk that this file is, by any machine's name for it; -1: none. */
+static int disk_of_file(const struct denali_config *config, const char *path)
+{
+    char file[PATH_MAX];
+    for (uint32_t i = 0; path && i < config->disk_count; i++) {
+        bool each = strstr(config->disks[i].file, "{vm}");
+        for (uint32_t vm = 0; vm < (each ? config->machines : 1); vm++)
+            if (machine_arguments(file, sizeof(file), config->disks[i].file, vm) < sizeof(file) &&
+                same_file(path, file))
+                return (int)i;
+    }
+    return -1;
+}
+
+static bool is_written(const struct denali_disk *disk)
+{
+    return !disk->read_only && !disk->copy_on_write;
+}
+
+/* A disk that is written is an output, and what it is written by must not be read at the same time by another name. */
+static int check_disks(const struct options *options)
+{
+    const struct denali_config *config = &options->config;
+    const char *others[] = {config->image, config->net_in};
+    for (int i = 0; i < 2; i++) {
+        int disk = disk_of_file(config, others[i]);
+        if (disk >= 0 && is_written(&config->disks[disk]))
+            return complain(STATUS_USAGE, "%s would be read and written at once", others[i]);
+    }
+    for (uint32_t i = 0; i < config->disk_count; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if ((is_written(&config->disks[i]) || is_written(&config->disks[j])) &&
+                same_file(config->disks[i].file, config->disks[j].file))
+                return complain(STATUS_USAGE, "%s would be two disks, and one of them is written",
+                                config->disks[i].file);
+    return STATUS_OK;
+}
+
 /* An output that is also an input, or two outputs that are one file, would destroy what the user has. */
 static int check_distinct(const struct options *options)
 {
@@ -36,8 +77,10 @@ static int check_distinct(const struct options *options)
         for (int j = 0; j < i; j++)
             if (same_file(outputs[i], outputs[j]))
                 return complain(STATUS_USAGE, "%s would be written for two purposes at once", outputs[i]);
+        if (disk_of_file(&options->config, outputs[i]) >= 0)
+            return complain(STATUS_USAGE, "%s is a disk; writing it would destroy it", outputs[i]);
     }
-    return STATUS_OK;
+    return check_disks(options);
 }
 
 static int check_input(const char *path)
@@ -71,7 +114,8 @@ static int check_console(const struct denali_config *config)
 int check_files(const struct options *options)
 {
     const struct denali_config *config = &options->config;
-    int status = check_input(config->image);
+    uint32_t disk;
+    int status = disks_is_image(config->image, &disk) ? STATUS_OK : check_input(config->image);
     status = status ? status : check_input(config->net_in);
     status = status ? status : check_distinct(options);
     status = status ? status : check_output(config->net_out);

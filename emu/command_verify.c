@@ -113,6 +113,9 @@ int verify_command(struct options *options)
     if (status != STATUS_OK)
         return status;
     config->console = DENALI_CONSOLE_NONE;
+    /* Both runs begin with the same disks, and leave them so. */
+    for (uint32_t i = 0; i < config->disk_count; i++)
+        config->disks[i].copy_on_write = !config->disks[i].read_only;
     step_config = *config;
     step_config.engine = DENALI_ENGINE_STEP;
     if (config->net_out) {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* At equal times events happen in this order. */
-enum event_class { EVENT_FRAME, EVENT_INPUT, EVENT_TIMER, EVENT_TIMEOUT, EVENT_LIMIT };
+enum event_class { EVENT_FRAME, EVENT_INPUT, EVENT_DISK, EVENT_TIMER, EVENT_TIMEOUT, EVENT_LIMIT };
 
 struct event {
     uint64_t time; /* cycles of the simulated clock */

@@ -385,6 +385,46 @@ bool image_load_bytes(struct image *image, const char *name, const void *bytes, 
     return load_file(&loader, pool);
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Where the last of the things that a table's entries point to ends. Entries are `entry` bytes, with the offset and the
+ * size of theirs at these places. */
+static uint64_t table_extent(const uint8_t *bytes, size_t size, uint64_t table, uint32_t entries, size_t entry,
+                             size_t offset_at, size_t size_at)
+{
+    uint64_t extent = table + (uint64_t)entries * entry;
+
+    if (extent > size)
+        return extent;
+    for (const uint8_t *at = bytes + table; entries > 0; entries--, at += entry) {
+        uint32_t offset, length;
+        memcpy(&offset, at + offset_at, sizeof(offset));
+        memcpy(&length, at + size_at, sizeof(length));
+        extent = larger(extent, (uint64_t)offset + length);
+    }
+    return extent;
+}
+
+uint64_t image_extent(const void *bytes, size_t size)
+{
+    Elf32_Ehdr header;
+
+    if (size < sizeof(header))
+        return sizeof(header);
+    memcpy(&header, bytes, sizeof(header));
+    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+        return sizeof(header);
+    uint64_t segments = table_extent(bytes, size, header.e_phoff, header.e_phnum, sizeof(Elf32_Phdr),
+                                     offsetof(Elf32_Phdr, p_offset), offsetof(Elf32_Phdr, p_filesz));
+    uint64_t sections = table_extent(bytes, size, header.e_shoff, header.e_shnum, sizeof(Elf32_Shdr),
+                                     offsetof(Elf32_Shdr, sh_offset), offsetof(Elf32_Shdr, sh_size));
+    uint64_t extent = larger(larger(segments, sections), sizeof(header));
+    return extent < FILE_SIZE_MAX ? extent : FILE_SIZE_MAX;
+}
+
 void image_drop(struct image *image)
 {
     space_drop(&image->space);

@@ -25,6 +25,9 @@ bool image_load(struct image *, const char *path, struct frame_pool *, uint32_t 
                 size_t error_size);
 bool image_load_bytes(struct image *, const char *name, const void *bytes, size_t size, struct frame_pool *,
                       uint32_t memory_size, char *error, size_t error_size);
+/* How many bytes of a file that begins with these must be read for its image, as far as they tell; at most `size` if
+ * that is all. So a file that has no end of its own is read by asking again with more, until no more is asked for. */
+uint64_t image_extent(const void *bytes, size_t size);
 void image_drop(struct image *);
 /* The function symbol at or before `address`, NULL if there is none or the address is behind the image; *offset is the
  * distance. Points into the image. */

@@ -72,8 +72,19 @@ struct denali_costs {
 #undef COST
 };
 
+/* A disk that each machine has. Its file consists of whole blocks of 4,096 bytes; "{vm}" in the name becomes the
+ * machine's index, so that each has its own. Several machines may share one they do not write. */
+struct denali_disk {
+    const char *file;
+    bool read_only;
+    bool copy_on_write; /* what a machine writes is in physical memory, and gone when the machine is */
+    uint32_t errors;    /* so many of a million operations fail */
+    uint64_t seed;      /* which ones; the configuration's is added */
+};
+#define DENALI_DISKS_MAX 16
+
 struct denali_config {
-    const char *image;     /* path of the ELF file every machine boots */
+    const char *image;     /* path of the ELF file every machine boots; "disk:N": it lies raw on that disk */
     const char *arguments; /* argument string; "{vm}" becomes the machine's index; NULL = "" */
     uint32_t machines;
     uint32_t memory;  /* bytes of each machine, a multiple of 4096 */
@@ -89,8 +100,11 @@ struct denali_config {
     enum denali_interrupts interrupts;
     enum denali_idle idle;
     struct denali_costs costs; /* all 0: the profile "none" */
-    const char *net_in;        /* capture whose frames enter at their recorded times, NULL = none */
-    const char *net_out;       /* pcapng of all frames that machines send, NULL = none */
+    struct denali_disk disks[DENALI_DISKS_MAX];
+    uint32_t disk_count;
+    uint64_t seed;       /* of all that is random */
+    const char *net_in;  /* capture whose frames enter at their recorded times, NULL = none */
+    const char *net_out; /* pcapng of all frames that machines send, NULL = none */
     enum denali_console console;
     const char *console_directory;
     FILE *console_stream; /* DENALI_CONSOLE_STDIO; borrowed */
@@ -135,6 +149,13 @@ struct denali_stats {
         uint64_t posted, delivered, crossings, max_batch;
     } interrupts;
     uint64_t vm_switches, exceptions, keys_dropped;
+    struct {
+        uint64_t reads, writes, flushes; /* that succeeded */
+        uint64_t failed, injected;       /* that the host could not do, or that were made to fail */
+        uint64_t refused;                /* wrong, or too many at once */
+        uint64_t abandoned;              /* outstanding when their machine ended */
+        const char *trouble;             /* "FILE: reason" of the host's first refusal, "" if there was none */
+    } disks;
     struct {
         uint64_t decoded, bytes;
     } blocks;

@@ -12,7 +12,7 @@
 #include "kernel.h"
 #include "report.h"
 
-#define EVENTS_PER_MACHINE 2 /* timer and timeout */
+#define EVENTS_PER_MACHINE 3 /* timer, timeout and disk */
 
 static void timeout_fire(struct event *event)
 {
@@ -51,7 +51,9 @@ struct vm *kernel_create(struct kernel *k, struct image *image, const struct mac
     if (!machine_init(vm->machine, vm, config) || !switch_plug(&k->network, &vm->machine->nic)) {
         event_release(&k->events, EVENTS_PER_MACHINE);
         drop(vm);
-        return refuse(k, vm, error, error_size, "no physical frame left to boot it (--frames)");
+        return refuse(k, vm, error, error_size,
+                      config->disks && config->disks->error[0] ? config->disks->error
+                                                               : "no physical frame left to boot it (--frames)");
     }
     k->counters.alive++;
     return vm;

@@ -146,7 +146,7 @@ static uint8_t *register_page(struct machine *m)
 
 size_t machine_arguments(char *to, size_t size, const char *arguments, uint32_t id)
 {
-    static const char placeholder[] = "{vm}";
+    static const char placeholder[] = MACHINE_PLACEHOLDER;
     size_t length = 0;
 
     while (*arguments) {
@@ -174,6 +174,18 @@ static void fill_mac(uint8_t *mac, uint32_t id)
     memcpy(mac, bytes, sizeof(bytes));
 }
 
+static void boot_disks(const struct machine *m, uint8_t *page)
+{
+    const struct disk *disk = m->disks ? &m->disks->disk : NULL;
+
+    for (uint32_t i = 0; disk && i < disk->unit_count; i++) {
+        const struct disk_backend *backend = disk->units[i].backend;
+        put32(page, DENALI_REG_DISKS + 8 * i, backend->blocks);
+        put32(page, DENALI_REG_DISKS + 8 * i + 4, backend->read_only ? DENALI_DISK_READ_ONLY : 0);
+    }
+    put32(page, DENALI_REG_DISK_COUNT, disk ? disk->unit_count : 0);
+}
+
 static bool boot_registers(struct machine *m, const struct image *image, const char *arguments)
 {
     uint8_t *page = register_page(m);
@@ -191,6 +203,7 @@ static bool boot_registers(struct machine *m, const struct image *image, const c
     put32(page, DENALI_REG_FEATURES, m->state.mmu.present ? DENALI_FEATURE_MMU : 0);
     fill_mac(page + DENALI_REG_NIC_MAC, m->vm->id);
     memcpy(page + DENALI_REG_NIC_MTU, &mtu, sizeof(mtu));
+    boot_disks(m, page);
     return machine_arguments((char *)page + DENALI_REG_ARGS_TEXT, DENALI_ARGS_MAX + 1, arguments, m->vm->id) <=
            DENALI_ARGS_MAX;
 }
@@ -236,17 +249,22 @@ bool machine_init(struct machine *m, struct vm *vm, const struct machine_config 
     m->state.mmu.present = config->mmu;
     space_clone(&m->space, &image->space);
     init_devices(m, config);
+    if (config->disks && config->disks->count > 0 &&
+        !(m->disks = disks_attach(config->disks, vm->id, vm->host->events, &m->line, &m->memory_port)))
+        return false;
     return boot_registers(m, image, config->arguments);
 }
 
-#define MACHINE_DEVICES 5
+#define MACHINE_DEVICES 6
 
-static void list_devices(const struct machine *m, const struct device *devices[MACHINE_DEVICES])
+/* Returns how many there are. */
+static size_t list_devices(const struct machine *m, const struct device *devices[MACHINE_DEVICES])
 {
-    const struct device *list[] = {&m->console.device, &m->debug.device, &m->keyboard.device, &m->timer.device,
-                                   &m->nic.device};
+    const struct device *list[] = {&m->console.device, &m->debug.device, &m->keyboard.device,
+                                   &m->timer.device,   &m->nic.device,   m->disks ? &m->disks->disk.device : NULL};
     _Static_assert(sizeof(list) / sizeof(list[0]) == MACHINE_DEVICES, "every device of struct machine");
     memcpy(devices, list, sizeof(list));
+    return MACHINE_DEVICES - !m->disks;
 }
 
 static struct device *device_mutable(const struct device *device)
@@ -260,10 +278,12 @@ static void release(struct machine *m)
 
     event_cancel(m->vm->host->events, &m->vm->timer_event);
     event_cancel(m->vm->host->events, &m->vm->timeout_event);
-    list_devices(m, devices);
-    for (size_t i = 0; i < MACHINE_DEVICES; i++)
+    size_t count = list_devices(m, devices);
+    for (size_t i = 0; i < count; i++)
         if (devices[i]->ops->drop)
             devices[i]->ops->drop(device_mutable(devices[i]));
+    disks_detach(m->disks);
+    m->disks = NULL;
     space_drop(&m->space);
 }
 
@@ -326,8 +346,8 @@ static struct device *find_device(const struct machine *m, uint16_t port, uint8_
 {
     const struct device *devices[MACHINE_DEVICES];
 
-    list_devices(m, devices);
-    for (size_t i = 0; i < MACHINE_DEVICES; i++)
+    size_t count = list_devices(m, devices);
+    for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < 2; j++)
             if (devices[i]->ops->ports[j].port == port && (devices[i]->ops->ports[j].forms & form))
                 return device_mutable(devices[i]);
@@ -439,8 +459,8 @@ uint64_t machine_digest(const struct machine *m)
     digest_begin(&digest);
     digest_state(m, &digest);
     space_visit(&m->space, digest_page, &digest);
-    list_devices(m, devices);
-    for (size_t i = 0; i < MACHINE_DEVICES; i++)
+    size_t count = list_devices(m, devices);
+    for (size_t i = 0; i < count; i++)
         devices[i]->ops->state(devices[i], &digest.visitor);
     return digest_end(&digest);
 }

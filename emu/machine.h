@@ -12,6 +12,7 @@
 #include "../devices/timer.h"
 #include "../sched/scheduler.h"
 #include "clock.h"
+#include "disks.h"
 #include "event.h"
 #include "image.h"
 #include "space.h"
@@ -75,6 +76,7 @@ struct machine {
     struct keyboard keyboard;
     struct timer timer;
     struct nic nic;
+    struct machine_disks *disks; /* owned; NULL: it has none, nor their ports */
 };
 
 struct machine_config {
@@ -83,6 +85,7 @@ struct machine_config {
     bool mmu;
     struct console_sink *console, *debug; /* may be NULL */
     struct nic_wire *wire;                /* may be NULL */
+    struct disks *disks;                  /* that it has; NULL: none */
 };
 
 /* A machine of that index, stopped, with nothing in it. `timed_out` is called when its idle timeout is over. */
@@ -94,6 +97,8 @@ bool vm_has_ended(const struct vm *);
 bool machine_init(struct machine *, struct vm *, const struct machine_config *);
 /* Gives everything back. Needs no earlier machine_end(). */
 void machine_drop(struct machine *);
+
+#define MACHINE_PLACEHOLDER "{vm}"
 
 /* The argument string of machine `id`, at most `size` bytes with its NUL. Returns its length as snprintf would. */
 size_t machine_arguments(char *to, size_t size, const char *arguments, uint32_t id);

@@ -201,6 +201,51 @@ static bool parse_queue(struct options *options, const char *value)
     return parse_number(options, "queue", value, 1, 65536, &options->config.queue_frames);
 }
 
+static bool parse_seed_number(struct options *options, const char *option, const char *value, uint64_t *seed)
+{
+    return words_quantity(value, plain_units, seed) ||
+           fail(options, "--%s: '%s' is not a number below 2^64", option, value);
+}
+
+static bool parse_seed(struct options *options, const char *value)
+{
+    return parse_seed_number(options, "seed", value, &options->config.seed);
+}
+
+/* One word behind the file of --disk. */
+static bool parse_disk_part(struct options *options, struct denali_disk *disk, const char *part)
+{
+    if (strcmp(part, "ro") == 0)
+        return disk->read_only = true;
+    if (strcmp(part, "cow") == 0)
+        return disk->copy_on_write = true;
+    if (strncmp(part, "seed=", 5) == 0)
+        return parse_seed_number(options, "disk", part + 5, &disk->seed);
+    if (strncmp(part, "errors=", 7) != 0)
+        return fail(options, "--disk: '%s' is not one of ro, cow, errors=RATE and seed=N", part);
+    return words_fraction(part + 7, &disk->errors) ||
+           fail(options, "--disk: errors=%s is not a rate from 0 to 1, such as 0.01", part + 7);
+}
+
+static bool parse_disk(struct options *options, const char *value)
+{
+    struct denali_config *config = &options->config;
+    if (config->disk_count == DENALI_DISKS_MAX)
+        return fail(options, "--disk: a machine has at most %d disks", DENALI_DISKS_MAX);
+    char *rest = strdup(value), *file = strsep(&rest, ",");
+    if (!file)
+        return fail(options, "out of memory");
+    struct denali_disk *disk = &config->disks[config->disk_count];
+    options->disk_files[config->disk_count++] = file;
+    *disk = (struct denali_disk){.file = file};
+    for (const char *part = strsep(&rest, ","); part; part = strsep(&rest, ","))
+        if (!parse_disk_part(options, disk, part))
+            return false;
+    if (!*file)
+        return fail(options, "--disk: the file name is empty");
+    return !(disk->read_only && disk->copy_on_write) || fail(options, "--disk: ro and cow exclude each other");
+}
+
 static bool parse_mmu(struct options *options, const char *value)
 {
     (void)value;
@@ -535,4 +580,6 @@ void options_drop(struct options *options)
 {
     free(options->arguments);
     free(options->net);
+    for (uint32_t i = 0; i < options->config.disk_count; i++)
+        free(options->disk_files[i]);
 }

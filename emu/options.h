@@ -25,6 +25,7 @@ struct options {
     bool keyboard_chosen, quiet;
     bool man, completion;
     char *arguments, *net; /* owned: what config points to */
+    char *disk_files[DENALI_DISKS_MAX];
     char error[512];
 };
 

@@ -30,6 +30,7 @@ struct outside {
 struct denali {
     struct kernel kernel;
     struct frame_pool *frames;
+    struct disks disks;
     struct image image;
     bool image_loaded;
     struct terminal *consoles, *debug;
@@ -82,6 +83,8 @@ static bool check_config(const struct denali_config *config, char *error, size_t
         return say(error, error_size, "machines: 1 to 16777216 (a MAC address holds 24 bits of the index)");
     if (config->memory % PAGE_SIZE || config->memory < 2 * PAGE_SIZE)
         return say(error, error_size, "memory: a multiple of 4 KB, at least 8 KB");
+    if (config->disk_count > DENALI_DISKS_MAX)
+        return say(error, error_size, "a machine has at most 16 disks");
     if (config->cpu_khz == 0 || config->quantum_ns == 0 || config->queue_frames == 0)
         return say(error, error_size, "the clock rate, the quantum and the queue length must not be 0");
     if (machine_arguments(NULL, 0, config->arguments ? config->arguments : "", config->machines - 1) > DENALI_ARGS_MAX)
@@ -89,11 +92,32 @@ static bool check_config(const struct denali_config *config, char *error, size_t
     return true;
 }
 
-static bool open_image(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+static bool open_frames(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
     d->frames = frame_pool_new(config->frames / PAGE_SIZE);
     if (!d->frames)
         return say(error, error_size, "out of host memory");
+    return disks_init(&d->disks, config, d->frames, &d->kernel.clock, error, error_size);
+}
+
+static bool load_disk_image(struct denali *d, uint32_t disk, const struct denali_config *config, char *error,
+                            size_t error_size)
+{
+    size_t size;
+    uint8_t *bytes = disks_image(&d->disks, disk, &size, error, error_size);
+
+    d->image_loaded =
+        bytes && image_load_bytes(&d->image, config->image, bytes, size, d->frames, config->memory, error, error_size);
+    free(bytes);
+    return d->image_loaded;
+}
+
+static bool open_image(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+{
+    uint32_t disk;
+
+    if (disks_is_image(config->image, &disk))
+        return load_disk_image(d, disk, config, error, error_size);
     d->image_loaded = image_load(&d->image, config->image, d->frames, config->memory, error, error_size);
     return d->image_loaded;
 }
@@ -133,7 +157,6 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
 {
     struct kernel *k = &d->kernel;
 
-    k->clock = (struct clock){.khz = config->cpu_khz};
     cost_model_init(&k->costs, &config->costs, &k->clock);
     k->host = (struct machine_host){.posted = kernel_machine_posted, .events = &k->events, .clock = &k->clock};
     k->quantum = clock_cycles(&k->clock, config->quantum_ns);
@@ -164,6 +187,7 @@ static bool boot_machines(struct denali *d, const struct denali_config *config, 
         .console = d->consoles ? terminal_sink(d->consoles) : NULL,
         .debug = d->debug ? terminal_sink(d->debug) : NULL,
         .wire = &k->network.wire,
+        .disks = &d->disks,
     };
 
     for (uint32_t i = 0; i < config->machines; i++) {
@@ -184,9 +208,10 @@ struct denali *denali_new(const struct denali_config *config, char *error, size_
         say(error, error_size, "out of host memory");
         return NULL;
     }
-    if (!open_image(d, config, error, error_size) || !open_terminals(d, config, error, error_size) ||
-        !start_kernel(d, config, error, error_size) || !open_network(d, config, error, error_size) ||
-        !boot_machines(d, config, error, error_size)) {
+    d->kernel.clock = (struct clock){.khz = config->cpu_khz};
+    if (!open_frames(d, config, error, error_size) || !open_image(d, config, error, error_size) ||
+        !open_terminals(d, config, error, error_size) || !start_kernel(d, config, error, error_size) ||
+        !open_network(d, config, error, error_size) || !boot_machines(d, config, error, error_size)) {
         char ignored[1];
         denali_free(d, ignored, sizeof(ignored));
         return NULL;
@@ -235,6 +260,7 @@ bool denali_free(struct denali *d, char *error, size_t error_size)
     if (!d)
         return true;
     drop_kernel(&d->kernel);
+    disks_drop(&d->disks);
     if (d->image_loaded)
         image_drop(&d->image);
     if (d->capture)
@@ -273,7 +299,7 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
         stats->memory.bytes += space_bytes(&m->space);
         stats->keys_dropped += m->keyboard.dropped;
     }
-    stats->memory.shared_frames = stats->memory.frames - stats->memory.private_frames;
+    stats->memory.shared_frames = stats->memory.frames - stats->memory.private_frames - d->disks.overlay_frames;
 }
 
 static void count_frames(const struct denali *d, struct denali_stats *stats)
@@ -287,6 +313,20 @@ static void count_frames(const struct denali *d, struct denali_stats *stats)
     stats->frames.rx_dropped = counters->rx_dropped;
     stats->frames.tx_dropped = counters->tx_dropped;
     stats->frames.unusable = d->capture ? capture_unusable(d->capture) : 0;
+}
+
+static void count_disks(const struct denali *d, struct denali_stats *stats)
+{
+    const struct disk_counters *counters = &d->disks.counters;
+
+    stats->disks.reads = counters->reads;
+    stats->disks.writes = counters->writes;
+    stats->disks.flushes = counters->flushes;
+    stats->disks.failed = counters->failed;
+    stats->disks.injected = counters->injected;
+    stats->disks.refused = counters->refused;
+    stats->disks.abandoned = counters->abandoned;
+    stats->disks.trouble = image_files_trouble(d->disks.files);
 }
 
 void denali_get_stats(const struct denali *d, struct denali_stats *stats)
@@ -309,6 +349,7 @@ void denali_get_stats(const struct denali *d, struct denali_stats *stats)
         .blocks = {.decoded = cpu->blocks_decoded, .bytes = cpu->blocks_bytes},
     };
     count_frames(d, stats);
+    count_disks(d, stats);
     count_memory(d, stats);
 }
 

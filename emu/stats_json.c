@@ -24,23 +24,38 @@ static json_t *costs_json(struct denali_costs costs)
     return json;
 }
 
+static json_t *disk_list_json(const struct denali_config *config)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < config->disk_count; i++) {
+        const struct denali_disk *disk = &config->disks[i];
+        json_array_append_new(list,
+                              json_pack("{s:o, s:b, s:b, s:I, s:I}", "file", text_or_null(disk->file), "read_only",
+                                        disk->read_only, "copy_on_write", disk->copy_on_write, "errors_per_million",
+                                        (json_int_t)disk->errors, "seed", (json_int_t)disk->seed));
+    }
+    return list;
+}
+
 static json_t *config_json(const struct options *options)
 {
     const struct denali_config *config = &options->config;
     static const char *const consoles[] = {"stdio", "file", "none"};
-    return json_pack(
-        "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:s, s:I}",
-        "image", text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms",
-        (json_int_t)config->machines, "memory", (json_int_t)config->memory, "frames", (json_int_t)config->frames,
-        "cpu_khz", (json_int_t)config->cpu_khz, "quantum_ns", (json_int_t)config->quantum_ns, "until_ns",
-        (json_int_t)config->until_ns, "instructions", (json_int_t)config->instructions, "vm_instructions",
-        (json_int_t)config->machine_instructions, "queue", (json_int_t)config->queue_frames, "engine",
-        config->engine == DENALI_ENGINE_STEP ? "step" : "blocks", "interrupts",
-        config->interrupts == DENALI_INTERRUPTS_IMMEDIATE ? "immediate" : "batched", "idle",
-        config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "costs_ns", costs_json(config->costs),
-        "net_in", text_or_null(config->net_in), "net_out", text_or_null(config->net_out), "console",
-        consoles[config->console], "console_directory", text_or_null(config->console_directory), "keyboard",
-        config->keyboard >= 0 ? "stdin" : "none", "trace", (json_int_t)config->trace);
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, "
+                     "s:s, s:o, s:s, s:I}",
+                     "image", text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms",
+                     (json_int_t)config->machines, "memory", (json_int_t)config->memory, "frames",
+                     (json_int_t)config->frames, "cpu_khz", (json_int_t)config->cpu_khz, "quantum_ns",
+                     (json_int_t)config->quantum_ns, "until_ns", (json_int_t)config->until_ns, "instructions",
+                     (json_int_t)config->instructions, "vm_instructions", (json_int_t)config->machine_instructions,
+                     "queue", (json_int_t)config->queue_frames, "engine",
+                     config->engine == DENALI_ENGINE_STEP ? "step" : "blocks", "interrupts",
+                     config->interrupts == DENALI_INTERRUPTS_IMMEDIATE ? "immediate" : "batched", "idle",
+                     config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "costs_ns",
+                     costs_json(config->costs), "disks", disk_list_json(config), "seed", (json_int_t)config->seed,
+                     "net_in", text_or_null(config->net_in), "net_out", text_or_null(config->net_out), "console",
+                     consoles[config->console], "console_directory", text_or_null(config->console_directory),
+                     "keyboard", config->keyboard >= 0 ? "stdin" : "none", "trace", (json_int_t)config->trace);
 }
 
 static json_t *registers_json(const struct denali_machine *machine)
@@ -103,19 +118,29 @@ static json_t *memory_json(const struct denali_stats *stats)
                      "peak", (json_int_t)stats->memory.peak_frames, "bytes", (json_int_t)stats->memory.bytes);
 }
 
+static json_t *disks_json(const struct denali_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "reads", (json_int_t)stats->disks.reads, "writes",
+                     (json_int_t)stats->disks.writes, "flushes", (json_int_t)stats->disks.flushes, "failed",
+                     (json_int_t)stats->disks.failed, "injected", (json_int_t)stats->disks.injected, "refused",
+                     (json_int_t)stats->disks.refused, "abandoned", (json_int_t)stats->disks.abandoned, "trouble",
+                     text_or_null(stats->disks.trouble[0] ? stats->disks.trouble : NULL));
+}
+
 static json_t *outcome_json(const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
     return json_pack(
-        "{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o}",
+        "{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o, s:o}",
         "build", denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome), "vms",
         (json_int_t)stats->machines, "machines", machines_json(outcome), "instructions",
         (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "cost_ns",
         (json_int_t)stats->cost_ns, "host_ns", (json_int_t)outcome->host_ns, "mips", outcome_mips(outcome), "frames",
         frames_json(stats), "interrupts", interrupts_json(stats), "vm_switches", (json_int_t)stats->vm_switches,
         "exceptions", (json_int_t)stats->exceptions, "keys_dropped", (json_int_t)stats->keys_dropped, "blocks",
-        "decoded", (json_int_t)stats->blocks.decoded, "bytes", (json_int_t)stats->blocks.bytes, "memory",
-        memory_json(stats), "digest", hexadecimal("%016llx", outcome->digest), "failed", failed_json(outcome));
+        "decoded", (json_int_t)stats->blocks.decoded, "bytes", (json_int_t)stats->blocks.bytes, "disks",
+        disks_json(stats), "memory", memory_json(stats), "digest", hexadecimal("%016llx", outcome->digest), "failed",
+        failed_json(outcome));
 }
 
 bool stats_json_write(FILE *out, const struct outcome *outcome)

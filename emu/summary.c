@@ -51,6 +51,27 @@ static void print_frames(FILE *out, const struct outcome *outcome)
     fprintf(out, "\n");
 }
 
+static void print_disks(FILE *out, const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    if (stats->disks.reads + stats->disks.writes + stats->disks.flushes + stats->disks.failed + stats->disks.refused +
+            stats->disks.abandoned ==
+        0)
+        return;
+    fprintf(out, "  disks         %s blocks read, %s written, %s flushes", text_count(stats->disks.reads).chars,
+            text_count(stats->disks.writes).chars, text_count(stats->disks.flushes).chars);
+    if (stats->disks.refused)
+        fprintf(out, "; %s requests refused", text_count(stats->disks.refused).chars);
+    if (stats->disks.abandoned)
+        fprintf(out, "; %s outstanding when their machine ended", text_count(stats->disks.abandoned).chars);
+    fprintf(out, "\n");
+    if (stats->disks.failed)
+        fprintf(out, "                %s failed, %s of them injected\n", text_count(stats->disks.failed).chars,
+                text_count(stats->disks.injected).chars);
+    if (stats->disks.trouble[0])
+        fprintf(out, "                the host's first error: %s\n", stats->disks.trouble);
+}
+
 static void print_interrupts(FILE *out, const struct outcome *outcome)
 {
     uint64_t posted = outcome->stats.interrupts.posted, crossings = outcome->stats.interrupts.crossings;
@@ -114,6 +135,7 @@ void summary_print(FILE *out, const struct outcome *outcome)
     print_machines(out, outcome);
     print_costs(out, outcome);
     print_frames(out, outcome);
+    print_disks(out, outcome);
     print_interrupts(out, outcome);
     print_memory(out, outcome);
     print_cards(out, outcome);

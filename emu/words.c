@@ -27,6 +27,19 @@ bool words_quantity(const char *value, const struct unit *units, uint64_t *resul
     return false;
 }
 
+bool words_fraction(const char *value, uint32_t *millionths)
+{
+    uint32_t unit = 1000000;
+
+    if (value[0] != '0' && value[0] != '1')
+        return false;
+    *millionths = (uint32_t)(value[0] - '0') * unit;
+    if (value[1] == '.' && value[2])
+        for (value++; unit > 1 && value[1] >= '0' && value[1] <= '9'; value++)
+            *millionths += (uint32_t)(value[1] - '0') * (unit /= 10);
+    return !value[1] && *millionths <= 1000000;
+}
+
 /* How many single-letter changes lead from one word to the other (Levenshtein); words longer than 31 are cut. */
 static unsigned edit_distance(const char *from, const char *to)
 {

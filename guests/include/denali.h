@@ -81,8 +81,8 @@
 #define DENALI_PORT_KEYBOARD       0x14 /* inl: next key event, 0 = none */
 #define DENALI_PORT_TIMER          0x18 /* outl: 1 arms TIMER_DEADLINE, 0 disarms */
 #define DENALI_PORT_NIC            0x20 /* rep outsb: send a frame; rep insb: receive one */
-#define DENALI_PORT_DISK           0x30
-#define DENALI_PORT_DISK_DONE      0x34
+#define DENALI_PORT_DISK           0x30 /* outl: starts the request at this address */
+#define DENALI_PORT_DISK_DONE      0x34 /* inl: address of a completed request, 0 = none */
 #define DENALI_PORT_SUPERVISOR     0x40
 #define DENALI_PORT_MMU_CONTROL    0x50 /* inl, outl: DENALI_MMU_ON */
 #define DENALI_PORT_MMU_ASID       0x51 /* inl, outl: the present address space, 0-255 */
@@ -105,6 +105,25 @@
 #define DENALI_NIC_MTU   1500
 #define DENALI_FRAME_MIN 14
 #define DENALI_FRAME_MAX 1514
+
+/* Disks: blocks, and requests of six words: op, disk, block, buffer, tag, status. */
+#define DENALI_DISKS               16 /* at most */
+#define DENALI_DISK_BLOCK          4096
+#define DENALI_DISK_READ_ONLY      1 /* flag in REG_DISKS */
+#define DENALI_DISK_READ           0 /* op */
+#define DENALI_DISK_WRITE          1
+#define DENALI_DISK_FLUSH          2
+#define DENALI_DISK_REQUEST_SIZE   24
+#define DENALI_DISK_REQUEST_STATUS 20 /* offset of the status */
+#define DENALI_DISK_COMPLETE       1  /* status; else one of these, negative */
+
+#define DENALI_EIO    5  /* the disk could not */
+#define DENALI_EAGAIN 11 /* too many requests: this one was not started */
+#define DENALI_EFAULT 14 /* the buffer is not in memory */
+#define DENALI_ENODEV 19 /* no such disk */
+#define DENALI_EINVAL 22 /* no such block, no such op */
+#define DENALI_ENOSPC 28 /* no room to keep what was written */
+#define DENALI_EROFS  30 /* the disk is read-only */
 
 /* The MMU (feature bit 0). An entry is two words. Page word: the virtual page in bits 31-12, the ASID in bits 7-0.
  * Frame word: the physical page in bits 31-12, and these. */

@@ -157,6 +157,26 @@ void console_write(const char *bytes, size_t length);
 /* The next key event (DENALI_KEY_*), 0 if there is none. */
 uint32_t keyboard_next(void);
 
+/* A request to a disk, as DENALI_PORT_DISK takes it. Address and buffer are physical. */
+struct disk_request {
+    uint32_t op, disk, block; /* DENALI_DISK_READ, _WRITE, _FLUSH; the block means nothing for a flush */
+    void *buffer;             /* DENALI_DISK_BLOCK bytes; they are read or written when the request is complete */
+    uint32_t tag;             /* the program's own */
+    volatile int32_t status;  /* 0 until it is complete; then DENALI_DISK_COMPLETE, or negative: -DENALI_E* */
+};
+
+/* Start it. False: there are too many; take one that is complete, and try again. */
+bool disk_start(struct disk_request *request);
+/* A request that is complete, NULL if there is none. DENALI_IRQ_DISK says when to look. */
+struct disk_request *disk_completed(void);
+
+/* One operation, waiting as interrupt_wait() does until it is complete. Whatever else completes meanwhile is taken too:
+ * its status tells. The result is 0 or -DENALI_E*. */
+int disk_read(uint32_t disk, uint32_t block, void *buffer);
+int disk_write(uint32_t disk, uint32_t block, const void *buffer);
+/* What was written survives the end of the emulator, however it ends. */
+int disk_flush(uint32_t disk);
+
 /* Send one Ethernet frame of DENALI_FRAME_MIN to DENALI_FRAME_MAX bytes, without checksum. False: the transmit queue is
  * full, DENALI_IRQ_NIC_TX will say when it has room; or the length is invalid. */
 bool nic_try_send(const void *frame, size_t length);

@@ -114,6 +114,34 @@ Test(options, cost_that_is_none_is_refused)
     expect_refusal("run a.elf --cost none,port=61min", "--cost: port: 61min is more than 1h");
 }
 
+Test(options, disks_are_listed_in_their_order)
+{
+    struct options options;
+    PARSE(&options, "run disk:1 --disk a,ro --disk b-{vm}.img,errors=0.02,seed=7 --disk c,cow --seed 5");
+    cr_assert(good_, "%s", options.error);
+    const struct denali_config *config = &options.config;
+    cr_assert_eq(config->disk_count, 3);
+    cr_assert(config->disks[0].read_only && !config->disks[0].copy_on_write && config->disks[0].errors == 0);
+    cr_assert_str_eq(config->disks[1].file, "b-{vm}.img");
+    cr_assert(config->disks[1].errors == 20000 && config->disks[1].seed == 7 && !config->disks[1].read_only);
+    cr_assert(config->disks[2].copy_on_write);
+    cr_assert_eq(config->seed, 5);
+    options_drop(&options);
+}
+
+Test(options, disk_that_cannot_be_is_refused)
+{
+    char line[400] = "run a.elf";
+    expect_refusal("run a.elf --disk a,rw", "--disk: 'rw' is not one of ro, cow, errors=RATE and seed=N");
+    expect_refusal("run a.elf --disk a,ro,cow", "--disk: ro and cow exclude each other");
+    expect_refusal("run a.elf --disk ,ro", "--disk: the file name is empty");
+    expect_refusal("run a.elf --disk a,errors=2", "--disk: errors=2 is not a rate from 0 to 1, such as 0.01");
+    expect_refusal("run a.elf --disk a,seed=x", "--disk: 'x' is not a number below 2^64");
+    for (int i = 0; i < 17; i++)
+        strcat(line, " --disk=a");
+    expect_refusal(line, "--disk: a machine has at most 16 disks");
+}
+
 Test(options, net_pcap_names_its_files)
 {
     struct options options;
@@ -156,7 +184,7 @@ Test(options, unknown_word_names_the_nearest)
 Test(options, option_of_the_design_is_not_in_this_version)
 {
     expect_refusal("run a.elf --clock host", "--clock is not in this version");
-    expect_refusal("run a.elf --seed=1", "--seed is not in this version");
+    expect_refusal("run a.elf --record=1", "--record is not in this version");
     expect_refusal("replay x", "'denali replay' is not in this version");
     expect_refusal("run a.elf --net user",
                    "--net: user is not in this version; it has pcap:in=FILE[,out=FILE] and none");

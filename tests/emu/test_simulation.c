@@ -112,6 +112,7 @@ Test(simulation, engines_agree_when_the_kernel_takes_time)
     struct run run;
     prepare_echo(&run, 100);
     run.config.cpu_khz = 20000;
+    run.config.until_ns = 300000000;
     run.config.costs = (struct denali_costs){.vm_switch = 1450, .crossing = 333, .port = 1200, .interrupt = 2500};
     uint64_t blocks = digest_of(&run);
     run.config.engine = DENALI_ENGINE_STEP;
@@ -468,6 +469,88 @@ Test(simulation, idling_without_timeout_spins)
     cr_assert_gt(stats_of(&without).instructions, 40000000);
     drop(&with);
     drop(&without);
+}
+
+/* Each machine has a disk of so many blocks of zeroes, in a new file. */
+static void prepare_disk(struct run *run, const char *guest, uint32_t machines, char path[], uint32_t blocks)
+{
+    strcpy(path, "/tmp/denali-test-XXXXXX");
+    int descriptor = mkstemp(path);
+    cr_assert_geq(descriptor, 0);
+    cr_assert_eq(ftruncate(descriptor, (off_t)blocks * 4096), 0);
+    close(descriptor);
+    prepare(run, guest, machines);
+    run->config.disks[run->config.disk_count++] = (struct denali_disk){.file = path, .copy_on_write = machines > 1};
+}
+
+Test(simulation, engines_agree_when_machines_use_disks)
+{
+    char path[32];
+    struct run run;
+    prepare_disk(&run, "disk", 20, path, 10);
+    run.config.costs = (struct denali_costs){.port = 120, .disk_seek = 9000, .disk_transfer = 4000};
+    uint64_t blocks = digest_of(&run);
+    run.config.engine = DENALI_ENGINE_STEP;
+    cr_assert_eq(digest_of(&run), blocks);
+    run.config.costs = (struct denali_costs){0};
+    uint64_t without = digest_of(&run);
+    run.config.engine = DENALI_ENGINE_BLOCKS;
+    cr_assert_eq(digest_of(&run), without);
+    unlink(path);
+}
+
+/* The first of two machines has errors that the second has not, as each has its own. */
+Test(simulation, machine_with_disk_errors_disturbs_no_other)
+{
+    char path[32];
+    struct run run;
+    prepare_disk(&run, "disk", 30, path, 10);
+    run.config.arguments = "do=rate";
+    run.config.disks[0].errors = 50000;
+    start(&run);
+    cr_assert_eq(finish(&run), DENALI_ENDED);
+    cr_assert_eq(machine_of(&run, 7).exit_status, 0);
+    uint64_t among = machine_of(&run, 7).digest;
+    cr_assert_gt(stats_of(&run).disks.injected, 0);
+    cr_assert_eq(stats_of(&run).disks.injected, stats_of(&run).disks.failed);
+    drop(&run);
+    run.config.machines = 8;
+    start(&run);
+    finish(&run);
+    cr_assert_eq(machine_of(&run, 7).digest, among);
+    drop(&run);
+    unlink(path);
+}
+
+Test(simulation, machine_boots_from_the_image_on_a_disk)
+{
+    char path[32];
+    struct run run;
+    char command[700];
+    prepare_disk(&run, "hello", 2, path, 1);
+    snprintf(command, sizeof(command), "cp %s %s && truncate -s %%4096 %s", run.image, path, path);
+    cr_assert_eq(system(command), 0);
+    run.config.image = "disk:0";
+    start(&run);
+    cr_assert_eq(finish(&run), DENALI_ENDED);
+    cr_assert_eq(machine_of(&run, 1).exit_status, 0);
+    drop(&run);
+    unlink(path);
+}
+
+Test(simulation, written_disk_contents_are_in_the_digest)
+{
+    char path[32];
+    struct run run;
+    prepare_disk(&run, "disk", 1, path, 10);
+    run.config.arguments = "do=log until=40";
+    uint64_t first = digest_of(&run);
+    cr_assert_neq(digest_of(&run), first, "it went on where it was");
+    unlink(path);
+    prepare_disk(&run, "disk", 1, path, 10);
+    run.config.arguments = "do=log until=40";
+    cr_assert_eq(digest_of(&run), first);
+    unlink(path);
 }
 
 Test(simulation, want_of_frames_fails_the_machine_that_wants)

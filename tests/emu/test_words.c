@@ -35,6 +35,19 @@ Test(words, quantity_too_large_is_none)
     cr_assert(!words_quantity("99999999999T", size_units, &result));
 }
 
+Test(words, fraction_is_between_none_and_all)
+{
+    uint32_t millionths;
+    cr_assert(words_fraction("0", &millionths) && millionths == 0);
+    cr_assert(words_fraction("1", &millionths) && millionths == 1000000);
+    cr_assert(words_fraction("1.0", &millionths) && millionths == 1000000);
+    cr_assert(words_fraction("0.25", &millionths) && millionths == 250000);
+    cr_assert(words_fraction("0.000001", &millionths) && millionths == 1);
+    for (const char *const *bad = (const char *const[]){"", ".5", "1.1", "2", "0.", "0.0000001", "0.5x", "01", NULL};
+         *bad; bad++)
+        cr_assert(!words_fraction(*bad, &millionths), "%s", *bad);
+}
+
 Test(words, nearest_is_the_closest_and_must_be_close)
 {
     const char *nearest = NULL;

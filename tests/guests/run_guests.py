@@ -7,6 +7,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../style"))
 from tap import Tap
@@ -33,6 +34,8 @@ CASES = [
     ("echo_network_too_small", "echo", ["-n", "2"], "net=10.0.0.2/30", "", 1,
      "vm 1: net=10.0.0.2/30: no network A.B.C.D/1-30 with an address for machine 1\n"),
     ("echo_alone_is_quiet", "echo", [], "", "", 0, ""),
+    ("disk_without_disks_says_so", "disk", [], "", "", 1, "machine 0 has no disk 0 (--disk)\n"),
+    ("disk_list_names_all_ways", "disk", [], "do=list", "", 0, "check sum count log rate\n"),
     ("crash_in_one_machine_only", "crash", ["-n", "3"], "how=divide vm=1", "", 1,
      WELL.replace("vm 2", "vm 1: machine 1: divides by zero\nvm 2", 1)),
     ("protect_without_mmu_says_so", "protect", [], "", "", 1, "this machine has no MMU (--mmu)\n"),
@@ -80,6 +83,25 @@ def protection_failures(denali, image, touch, said):
     yield from differences((0, TURNS, "".join(rest)), (status, console[:len(TURNS)], "".join(lines)))
 
 
+def disk_cases(denali, image, folder):
+    """(name, differences) for each way of the guest disk, on a disk of a hundred blocks."""
+    path, well = os.path.join(folder, "disk.img"), "machine 0: disk 0 of 100 blocks is well\n"
+    with open(path, "wb") as file:
+        file.truncate(100 * 4096)
+    slow = ["--cost", "denali2002"]
+    for name, options, arguments, console in [
+            ("disk_check", [path], "", well),
+            ("disk_check_when_it_takes_time", [path, *slow], "do=check", well),
+            ("disk_check_with_overlay", [path + ",cow"], "", well),
+            ("disk_check_read_only", [path + ",ro"], "", well.replace("blocks", "blocks, read-only,")),
+            ("disk_check_second", [path + ",ro", "--disk", path + ",cow"], "disk=1", well.replace("disk 0", "disk 1")),
+            ("disk_rate_none", [path + ",ro"], "do=rate", "0 of 1000 failed\n"),
+            ("disk_rate_all", [path + ",ro,errors=1"], "do=rate", "1000 of 1000 failed\n")]:
+        yield name, differences((0, console), run(denali, image, ["--disk", *options], arguments))
+    status, sums = run(denali, image, ["-n", "9", "--disk", path + ",ro"], "do=sum")
+    yield "disk_sum_is_the_same_for_all", differences((0, 1), (status, len({s.split()[-1] for s in sums.splitlines()})))
+
+
 def main():
     denali, guests, library, tap = sys.argv[1], sys.argv[2], sys.argv[3], Tap()
 
@@ -99,6 +121,9 @@ def main():
     for way in ENDLESS:
         status, console = run(denali, image("crash"), ["--until", "5ms"], "how=" + way)
         tap.check(f"crash_{way}_runs_to_the_limit", differences((0, 1), (status, console.count("\n"))))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, problems in disk_cases(denali, image("disk"), folder):
+            tap.check(name, problems)
     status, listing = run(denali, image("protect"), ["--mmu"], "touch=list")
     tap.check("protect_list_names_all_touches", differences((0, sorted(TOUCHES)), (status, sorted(listing.split()))))
     for touch, said in TOUCHES.items():

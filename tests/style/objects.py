@@ -21,7 +21,7 @@ ALLOWED = re.compile(
     r"toull?|toul|sep)|qsort|bsearch|"
     r"v?snprintf|v?fprintf|fputs|fputc|putc|fwrite|fread|fopen|fdopen|fclose|fflush|ferror|feof|fileno|fseeko?|ftello?|"
     r"getc|fgetc|setvbuf|fopencookie|open_memstream|isatty|"
-    r"open|close|read|write|pread|pwrite|fstat|stat|lseek|mmap|munmap|mremap|madvise|sysconf|poll|ppoll|mkdir|unlink|"
+    r"open|close|read|write|pread|pwrite|fdatasync|fstat|stat|lseek|mmap|munmap|mremap|madvise|sysconf|poll|ppoll|mkdir|unlink|"
     r"fcntl|errno_location|assert_fail|ctype_b_loc|ctype_tolower_loc|isoc99_sscanf|u?divti3|u?modti3|udivmodti4|"
     r"(mem|str|stp|v?snprintf|v?fprintf|read|fread|poll)[a-z]*_chk)(64)?$"
 )
