@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum {
     MACHINES = 3,
+    DISK_BLOCKS = 4,
     INSTRUCTIONS = 4000,
     FX_IMAGE = 2 * DENALI_PAGE_SIZE - 512, /* FXRSTOR's operand, and the stack grows from there */
     PROGRAM = 2 * DENALI_PAGE_SIZE,        /* and up; before it, in the first page of the image, is our code */
@@ -158,7 +159,8 @@ static void image_write(const struct image *image, int descriptor)
     check(length > 0 && write(descriptor, file, length) == (ssize_t)length);
 }
 
-static uint64_t run(const char *path, const struct input *input, enum denali_engine engine, uint64_t quanta_at_once)
+static uint64_t run(const char *path, const char *disk, const struct input *input, enum denali_engine engine,
+                    uint64_t quanta_at_once)
 {
     char error[256];
     struct denali_config config;
@@ -174,7 +176,13 @@ static uint64_t run(const char *path, const struct input *input, enum denali_eng
     config.mmu = input->variant & INPUT_MMU;
     config.interrupts = input->variant & INPUT_IMMEDIATE ? DENALI_INTERRUPTS_IMMEDIATE : DENALI_INTERRUPTS_BATCHED;
     if (input->variant & INPUT_COSTS)
-        config.costs = (struct denali_costs){.vm_switch = 9, .crossing = 3, .port = 4, .interrupt = 5};
+        config.costs = (struct denali_costs){
+            .vm_switch = 9, .crossing = 3, .port = 4, .interrupt = 5, .disk_seek = 50, .disk_transfer = 20};
+    if (input->variant & INPUT_DISKS) {
+        config.disk_count = 2;
+        config.disks[0] = (struct denali_disk){.file = disk, .copy_on_write = true, .errors = 100000};
+        config.disks[1] = (struct denali_disk){.file = disk, .read_only = true};
+    }
     config.engine = engine;
     config.console = DENALI_CONSOLE_NONE;
     struct denali *d = denali_new(&config, error, sizeof(error));
@@ -186,22 +194,30 @@ static uint64_t run(const char *path, const struct input *input, enum denali_eng
     return digest;
 }
 
+static int memory_file(char path[64], size_t size)
+{
+    int descriptor = memfd_create("fuzz", 0);
+
+    check(descriptor >= 0 && ftruncate(descriptor, (off_t)size) == 0);
+    snprintf(path, 64, "/proc/self/fd/%d", descriptor);
+    return descriptor;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct input input;
     struct image image;
     const uint8_t *program;
-    char path[64];
+    char path[64], disk_path[64];
 
     if (!input_read(&input, bytes, size, &program, &size))
         return 0;
-    int descriptor = memfd_create("image", 0);
-    check(descriptor >= 0);
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+    int descriptor = memory_file(path, 0), disk = memory_file(disk_path, DISK_BLOCKS * DENALI_DISK_BLOCK);
     image_make(&image, &input, program, size);
     image_write(&image, descriptor);
-    uint64_t digest = run(path, &input, DENALI_ENGINE_STEP, 1);
-    check(run(path, &input, DENALI_ENGINE_BLOCKS, 7) == digest);
+    uint64_t digest = run(path, disk_path, &input, DENALI_ENGINE_STEP, 1);
+    check(run(path, disk_path, &input, DENALI_ENGINE_BLOCKS, 7) == digest);
     close(descriptor);
+    close(disk);
     return 0;
 }

@@ -13,6 +13,7 @@ enum input_variant {
     INPUT_FEW_FRAMES = 8, /* there are not enough for a copy of every page; or pages are swapped out and in */
     INPUT_IMMEDIATE = 16, /* interrupts are not batched; for simulations */
     INPUT_COSTS = 32,     /* the kernel's work takes time; for simulations */
+    INPUT_DISKS = 64,     /* there are two; for simulations */
 };
 
 enum { INPUT_PAGES = 16, INPUT_MEMORY = INPUT_PAGES * PAGE_SIZE, INPUT_EVENTS = 4 };
