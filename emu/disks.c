@@ -205,18 +205,26 @@ static struct disk_backend *stack(struct disks *disks, const struct disk_source 
     return backend;
 }
 
-static struct disk_backend *open_unit(struct disks *disks, struct disk_source *source, uint32_t vm, uint64_t seed)
+static struct image_file *open_file(struct disks *disks, struct disk_source *source, uint32_t vm)
 {
     char path[PATH_MAX];
-    struct image_file *file = source->shared;
 
-    if (file)
-        image_file_ref(file);
-    else if (machine_arguments(path, sizeof(path), source->file, vm) < sizeof(path))
-        file = image_file_open(disks->files, path, source->read_only || source->copy_on_write, disks->error,
-                               sizeof(disks->error));
-    else
+    if (source->shared && source->taken)
+        snprintf(disks->error, sizeof(disks->error), "%s: another machine writes this disk", source->file);
+    else if (source->shared)
+        return image_file_ref(source->shared);
+    else if (machine_arguments(path, sizeof(path), source->file, vm) >= sizeof(path))
         snprintf(disks->error, sizeof(disks->error), "%s: the name is too long", source->file);
+    else
+        return image_file_open(disks->files, path, source->read_only || source->copy_on_write, disks->error,
+                               sizeof(disks->error));
+    return NULL;
+}
+
+static struct disk_backend *open_unit(struct disks *disks, struct disk_source *source, uint32_t vm, uint64_t seed)
+{
+    struct image_file *file = open_file(disks, source, vm);
+
     if (!file)
         return NULL;
     struct disk_backend *backend = stack(disks, source, file, seed);
@@ -243,6 +251,15 @@ static bool open_units(struct machine_disks *attached, uint32_t vm)
     return true;
 }
 
+/* A disk that is written belongs to one machine at a time. */
+static void give_or_take(struct machine_disks *attached, bool taken)
+{
+    for (uint32_t i = 0; i < attached->disks->count; i++) {
+        struct disk_source *source = &attached->disks->sources[i];
+        source->taken = taken && source->shared && !source->read_only && !source->copy_on_write;
+    }
+}
+
 struct machine_disks *disks_attach(struct disks *disks, uint32_t vm, struct event_queue *events,
                                    struct interrupt_line *line, struct guest_memory *memory)
 {
@@ -263,11 +280,14 @@ struct machine_disks *disks_attach(struct disks *disks, uint32_t vm, struct even
         free(attached);
         return NULL;
     }
+    give_or_take(attached, true);
     disk_init(&attached->disk, line, memory, &attached->host, &disks->counters, attached->units, disks->count);
     return attached;
 }
 
 void disks_detach(struct machine_disks *attached)
 {
+    if (attached)
+        give_or_take(attached, false);
     free(attached);
 }

@@ -18,6 +18,7 @@ struct disk_source {
     uint32_t errors; /* in a million operations */
     uint64_t seed;
     struct image_file *shared; /* one reference; NULL: each machine has a file of its own, with its index in the name */
+    bool taken;                /* the shared one is written by the machine that has it */
     struct disk_clock clock;   /* of the shared one */
 };
 
@@ -59,5 +60,5 @@ struct machine_disks {
 /* NULL: `disks->error` says why. */
 struct machine_disks *disks_attach(struct disks *, uint32_t vm, struct event_queue *, struct interrupt_line *,
                                    struct guest_memory *);
-/* The device has been dropped. */
+/* The device has been dropped. NULL: nothing happens. */
 void disks_detach(struct machine_disks *);

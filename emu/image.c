@@ -390,22 +390,32 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* Where the last of the things that a table's entries point to ends. Entries are `entry` bytes, with the offset and the
- * size of theirs at these places. */
-static uint64_t table_extent(const uint8_t *bytes, size_t size, uint64_t table, uint32_t entries, size_t entry,
-                             size_t offset_at, size_t size_at)
-{
-    uint64_t extent = table + (uint64_t)entries * entry;
+/* The end of a table, or of the last thing that its entries point to; those can be looked at only if it is there. */
 
-    if (extent > size)
-        return extent;
-    for (const uint8_t *at = bytes + table; entries > 0; entries--, at += entry) {
-        uint32_t offset, length;
-        memcpy(&offset, at + offset_at, sizeof(offset));
-        memcpy(&length, at + size_at, sizeof(length));
-        extent = larger(extent, (uint64_t)offset + length);
+static uint64_t segments_extent(const uint8_t *bytes, size_t size, const Elf32_Ehdr *header)
+{
+    uint64_t extent = header->e_phoff + (uint64_t)header->e_phnum * sizeof(Elf32_Phdr);
+
+    for (uint32_t i = 0, known = extent <= size; known && i < header->e_phnum; i++) {
+        Elf32_Phdr segment;
+        memcpy(&segment, bytes + header->e_phoff + i * sizeof(segment), sizeof(segment));
+        if (segment.p_type == PT_LOAD)
+            extent = larger(extent, (uint64_t)segment.p_offset + segment.p_filesz);
     }
-    return extent;
+    return header->e_phnum ? extent : 0;
+}
+
+static uint64_t sections_extent(const uint8_t *bytes, size_t size, const Elf32_Ehdr *header)
+{
+    uint64_t extent = header->e_shoff + (uint64_t)header->e_shnum * sizeof(Elf32_Shdr);
+
+    for (uint32_t i = 0, known = extent <= size; known && i < header->e_shnum; i++) {
+        Elf32_Shdr section;
+        memcpy(&section, bytes + header->e_shoff + i * sizeof(section), sizeof(section));
+        if (section.sh_type != SHT_NOBITS)
+            extent = larger(extent, (uint64_t)section.sh_offset + section.sh_size);
+    }
+    return header->e_shnum ? extent : 0;
 }
 
 uint64_t image_extent(const void *bytes, size_t size)
@@ -417,10 +427,7 @@ uint64_t image_extent(const void *bytes, size_t size)
     memcpy(&header, bytes, sizeof(header));
     if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
         return sizeof(header);
-    uint64_t segments = table_extent(bytes, size, header.e_phoff, header.e_phnum, sizeof(Elf32_Phdr),
-                                     offsetof(Elf32_Phdr, p_offset), offsetof(Elf32_Phdr, p_filesz));
-    uint64_t sections = table_extent(bytes, size, header.e_shoff, header.e_shnum, sizeof(Elf32_Shdr),
-                                     offsetof(Elf32_Shdr, sh_offset), offsetof(Elf32_Shdr, sh_size));
+    uint64_t segments = segments_extent(bytes, size, &header), sections = sections_extent(bytes, size, &header);
     uint64_t extent = larger(larger(segments, sections), sizeof(header));
     return extent < FILE_SIZE_MAX ? extent : FILE_SIZE_MAX;
 }

@@ -30,6 +30,7 @@ struct image_file {
     uint32_t references;
     uint32_t blocks;
     bool read_only;
+    bool lost;      /* a flush has failed: what was written before it may be gone, so none after it may vouch for it */
     int descriptor; /* -1: it is closed now */
     uint32_t place; /* while it is open */
     dev_t device;   /* which file it was when it was first opened */
@@ -258,7 +259,10 @@ static int disk_flush(struct disk_backend *backend)
     int descriptor = descriptor_of(file);
     if (descriptor < 0)
         return descriptor;
-    return fdatasync(descriptor) == 0 ? 0 : host_error(file, errno);
+    if (file->lost)
+        return -DENALI_EIO;
+    file->lost = fdatasync(descriptor) != 0;
+    return file->lost ? host_error(file, errno) : 0;
 }
 
 static void disk_free(struct disk_backend *backend)
@@ -277,8 +281,8 @@ struct disk_backend *image_file_disk(struct image_file *file)
 
     if (!disk)
         return NULL;
-    *disk = (struct image_disk){
-        .backend = {.ops = &image_disk_ops, .blocks = file->blocks, .read_only = file->read_only},
-        .file = image_file_ref(file)};
+    *disk =
+        (struct image_disk){.backend = {.ops = &image_disk_ops, .blocks = file->blocks, .read_only = file->read_only},
+                            .file = image_file_ref(file)};
     return &disk->backend;
 }

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 
 #include "../../devices/console.h"
+#include "../../devices/disk.h"
 #include "../../devices/keyboard.h"
 #include "../../devices/nic.h"
 #include "../../devices/timer.h"
@@ -157,6 +158,109 @@ Test(devices, keyboard_under_random_use_gives_what_it_took)
     }
     cr_assert_gt(keyboard.dropped, 0);
     keyboard.device.ops->drop(&keyboard.device);
+}
+
+/* A disk of four blocks in memory. */
+struct memory_disk {
+    struct disk_backend backend;
+    uint8_t blocks[4][DISK_BLOCK];
+};
+
+static int memory_disk_read(struct disk_backend *backend, uint32_t block, void *to)
+{
+    cr_assert_lt(block, 4);
+    memcpy(to, container_of(backend, struct memory_disk, backend)->blocks[block], DISK_BLOCK);
+    return 0;
+}
+
+static int memory_disk_write(struct disk_backend *backend, uint32_t block, const void *from)
+{
+    cr_assert_lt(block, 4);
+    memcpy(container_of(backend, struct memory_disk, backend)->blocks[block], from, DISK_BLOCK);
+    return 0;
+}
+
+static int memory_disk_flush(struct disk_backend *backend)
+{
+    (void)backend;
+    return 0;
+}
+
+static void memory_disk_free(struct disk_backend *backend)
+{
+    (void)backend;
+}
+
+static const struct disk_backend_ops memory_disk_ops = {
+    .read = memory_disk_read, .write = memory_disk_write, .flush = memory_disk_flush, .free = memory_disk_free};
+
+/* Time goes on with every question. */
+struct disk_bench {
+    struct bench bench;
+    struct disk_host host;
+    uint64_t now, wake;
+};
+
+static uint64_t disk_now(struct disk_host *host)
+{
+    return ++container_of(host, struct disk_bench, host)->now;
+}
+
+static uint64_t disk_take(struct disk_host *host, uint32_t unit, uint64_t position, uint64_t bytes)
+{
+    return disk_now(host) + unit * 7 + (bytes ? position % 13 : 0);
+}
+
+static void disk_wake(struct disk_host *host, uint64_t time)
+{
+    container_of(host, struct disk_bench, host)->wake = time;
+}
+
+static void disk_sleep(struct disk_host *host)
+{
+    disk_wake(host, UINT64_MAX);
+}
+
+/* A request that may be right. */
+static void put_request(struct bench *bench, uint32_t address)
+{
+    const uint32_t words[6] = {some(bench, 4), some(bench, 4), some(bench, 6), some_number(bench), 0, 0};
+    if (address < FAKE_MEMORY_SIZE - sizeof(words))
+        memcpy(bench->memory.bytes + address, words, sizeof(words));
+}
+
+Test(devices, disk_under_random_use_answers_every_request_or_counts_it)
+{
+    static struct memory_disk disks[2];
+    struct disk_unit units[2];
+    struct disk_counters counters = {0};
+    struct disk_bench b = {.host = {disk_now, disk_take, disk_wake, disk_sleep}, .wake = UINT64_MAX};
+    struct disk disk;
+    uint64_t started = 0, taken = 0, unread = 0;
+    bench_init(&b.bench, 5);
+    for (uint32_t i = 0; i < 2; i++) {
+        disks[i].backend = (struct disk_backend){&memory_disk_ops, 4, i == 1};
+        units[i] = (struct disk_unit){.backend = &disks[i].backend};
+    }
+    disk_init(&disk, &b.bench.line.line, &b.bench.memory.memory, &b.host, &counters, units, 2);
+    for (int i = 0; i < STEPS; i++) {
+        uint32_t address = some_number(&b.bench), outstanding = disk.pending + disk.done;
+        put_request(&b.bench, address);
+        disk.device.ops->out(&disk.device, DENALI_PORT_DISK, address);
+        bool refused = outstanding == disk.pending + disk.done;
+        started += !refused;
+        unread += refused;
+        if (b.wake <= b.now)
+            disk_complete(&disk, b.wake);
+        for (uint32_t n = some(&b.bench, 4); n > 0; n--)
+            taken += disk.device.ops->in(&disk.device, DENALI_PORT_DISK_DONE) != 0;
+        cr_assert_leq(disk.pending + disk.done, DISK_REQUESTS);
+    }
+    cr_assert_eq(b.bench.line.posts, started - disk.pending);
+    cr_assert(unread > 100 && counters.refused > unread && counters.reads > 100 && counters.writes > 100);
+    cr_assert_geq(b.bench.line.posts, taken, "a request at address 0 is taken as none");
+    disk.device.ops->drop(&disk.device);
+    cr_assert_eq(b.bench.line.posts + counters.abandoned, started);
 }
 
 Test(devices, timer_under_random_use_agrees_with_its_host)

@@ -138,6 +138,24 @@ Test(disks, disk_that_several_would_write_is_refused)
     bench_drop(&b);
 }
 
+Test(disks, disk_that_is_written_belongs_to_one_machine_at_a_time)
+{
+    struct bench b;
+    struct user one, other;
+    bench_init(&b);
+    make(&b, "a", 1);
+    add(&b, "a");
+    b.config.machines = 1;
+    cr_assert(init(&b));
+    attach(&b, &one, 0);
+    cr_assert_null(disks_attach(&b.disks, 1, &b.events, &one.line.line, &one.memory.memory));
+    cr_assert_not_null(strstr(b.disks.error, "/a: another machine writes this disk"));
+    detach(&one);
+    attach(&b, &other, 1);
+    detach(&other);
+    bench_drop(&b);
+}
+
 Test(disks, file_that_is_not_there_is_refused_by_name)
 {
     struct bench b;

@@ -399,6 +399,34 @@ Test(image, empty_string_table_at_the_start_of_the_file_means_no_symbols)
     bench_drop(&bench);
 }
 
+/* An image that has no end of its own is read in steps: what one asks for tells what the next one needs. */
+Test(image, extent_grows_with_what_is_known_to_the_whole_file)
+{
+    struct file file;
+    uint8_t longer[sizeof(file) + 5000] = {0};
+    size_t known = 0, steps = 0;
+    file_init(&file);
+    memcpy(longer, &file, sizeof(file));
+    for (uint64_t wanted; (wanted = image_extent(longer, known)) > known; steps++) {
+        cr_assert_leq(wanted, sizeof(file));
+        known = wanted;
+    }
+    cr_assert_eq(known, sizeof(file));
+    cr_assert_leq(steps, 4);
+}
+
+Test(image, extent_of_nonsense_is_small_or_bounded)
+{
+    Elf32_Ehdr header = {.e_phoff = UINT32_MAX, .e_phnum = UINT16_MAX};
+    cr_assert_eq(image_extent("xyz", 3), sizeof(header));
+    cr_assert_eq(image_extent(&header, sizeof(header)), sizeof(header), "it is no ELF file");
+    memcpy(header.e_ident, ELFMAG, SELFMAG);
+    cr_assert_eq(image_extent(&header, sizeof(header)), 256 << 20);
+    header.e_phnum = 0;
+    header.e_shoff = 1;
+    cr_assert_eq(image_extent(&header, sizeof(header)), sizeof(header), "an empty table is nowhere");
+}
+
 /* Files. */
 
 static void expect_path_refused(const char *path, const char *reason)

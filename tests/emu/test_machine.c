@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../emu/machine.h"
+#include "../devices/temporary.h"
 #include "tiny_image.h"
 
 enum { MEMORY = 64 << 10 };
@@ -114,6 +115,36 @@ Test(machine, boots_with_the_documented_registers)
     get(&b, get32(&b, DENALI_REG_ARGS), arguments, sizeof(arguments));
     cr_assert_str_eq(arguments, "net=74565 again 74565{v}");
     bench_drop(&b);
+}
+
+Test(machine, disks_stand_in_the_register_page_and_have_ports)
+{
+    struct bench b;
+    struct disks disks;
+    struct denali_config config;
+    struct temporary temporary = temporary_new();
+    struct cpu_exception exception;
+    const struct cpu_io done = {.port = DENALI_PORT_DISK_DONE, .bytes = 4, .in = true, .length = 1, .count = 1};
+    char path[TEMPORARY_MAX], error[512];
+    const uint8_t blocks[3 * DENALI_DISK_BLOCK] = {0};
+    file_set(temporary_path(&temporary, "disk", path), blocks, sizeof(blocks));
+    denali_config_init(&config);
+    config.disks[0] = (struct denali_disk){.file = path, .copy_on_write = true};
+    config.disks[1] = (struct denali_disk){.file = path, .read_only = true};
+    config.disk_count = 2;
+    b.clock = (struct clock){.khz = 1};
+    struct frame_pool *pool = frame_pool_new(1);
+    cr_assert(disks_init(&disks, &config, pool, &b.clock, error, sizeof(error)), "%s", error);
+    bench_boot(&b, 0, &(struct machine_config){.arguments = "", .queue_frames = 4, .disks = &disks});
+    cr_assert_eq(get32(&b, DENALI_REG_DISK_COUNT), 2);
+    cr_assert(get32(&b, DENALI_REG_DISKS) == 3 && get32(&b, DENALI_REG_DISKS + 4) == 0);
+    cr_assert(get32(&b, DENALI_REG_DISKS + 8) == 3 && get32(&b, DENALI_REG_DISKS + 12) == DENALI_DISK_READ_ONLY);
+    cr_assert(machine_io(&b.machine, &done, &exception));
+    cr_assert_eq(b.machine.state.regs[EAX], 0);
+    bench_drop(&b);
+    disks_drop(&disks);
+    frame_pool_free(pool);
+    temporary_remove(&temporary);
 }
 
 Test(machine, arguments_that_do_not_fit_are_refused)
