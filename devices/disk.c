@@ -228,14 +228,9 @@ static const struct device_ops disk_ops = {
     .drop = disk_drop,
 };
 
-void disk_init(struct disk *disk, struct interrupt_line *line, struct guest_memory *memory, struct disk_host *host,
-               struct disk_counters *counters, struct disk_unit *units, uint32_t unit_count)
+void disk_init(struct disk *disk, struct disk_host *host, struct disk_counters *counters, struct disk_unit *units,
+               uint32_t unit_count)
 {
-    *disk = (struct disk){.device.ops = &disk_ops,
-                          .line = line,
-                          .memory = memory,
-                          .host = host,
-                          .counters = counters,
-                          .units = units,
-                          .unit_count = (uint8_t)unit_count};
+    *disk = (struct disk){
+        .device.ops = &disk_ops, .host = host, .counters = counters, .units = units, .unit_count = (uint8_t)unit_count};
 }

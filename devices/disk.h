@@ -80,9 +80,8 @@ struct disk {
     uint8_t pending, done, done_head;
 };
 
-/* The units' backends become the device's. */
-void disk_init(struct disk *, struct interrupt_line *, struct guest_memory *, struct disk_host *,
-               struct disk_counters *, struct disk_unit *, uint32_t unit_count);
+/* The units' backends become the device's. Before it is used it gets `line` and `memory`, and whenever they change. */
+void disk_init(struct disk *, struct disk_host *, struct disk_counters *, struct disk_unit *, uint32_t unit_count);
 /* What is due by now is done, and DENALI_IRQ_DISK posted for each. */
 void disk_complete(struct disk *, uint64_t now);
 /* Is nothing outstanding, nor complete and not yet taken? */

@@ -252,7 +252,7 @@ static bool open_units(struct machine_disks *attached, uint32_t vm)
 }
 
 /* A disk that is written belongs to one machine at a time. */
-static void give_or_take(struct machine_disks *attached, bool taken)
+static void set_taken(struct machine_disks *attached, bool taken)
 {
     for (uint32_t i = 0; i < attached->disks->count; i++) {
         struct disk_source *source = &attached->disks->sources[i];
@@ -260,8 +260,7 @@ static void give_or_take(struct machine_disks *attached, bool taken)
     }
 }
 
-struct machine_disks *disks_attach(struct disks *disks, uint32_t vm, struct event_queue *events,
-                                   struct interrupt_line *line, struct guest_memory *memory)
+struct machine_disks *disks_attach(struct disks *disks, uint32_t vm, struct event_queue *events)
 {
     size_t size = disks->count * (sizeof(struct disk_unit) + sizeof(struct disk_clock));
     struct machine_disks *attached = calloc(1, sizeof(*attached) + size);
@@ -280,14 +279,22 @@ struct machine_disks *disks_attach(struct disks *disks, uint32_t vm, struct even
         free(attached);
         return NULL;
     }
-    give_or_take(attached, true);
-    disk_init(&attached->disk, line, memory, &attached->host, &disks->counters, attached->units, disks->count);
+    set_taken(attached, true);
+    disk_init(&attached->disk, &attached->host, &disks->counters, attached->units, disks->count);
     return attached;
+}
+
+void disks_connect(struct machine_disks *attached, struct interrupt_line *line, struct guest_memory *memory)
+{
+    attached->disk.line = line;
+    attached->disk.memory = memory;
 }
 
 void disks_detach(struct machine_disks *attached)
 {
-    if (attached)
-        give_or_take(attached, false);
+    if (!attached)
+        return;
+    attached->disk.device.ops->drop(&attached->disk.device);
+    set_taken(attached, false);
     free(attached);
 }

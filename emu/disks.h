@@ -57,8 +57,9 @@ struct machine_disks {
     struct disk_unit units[];
 };
 
-/* NULL: `disks->error` says why. */
-struct machine_disks *disks_attach(struct disks *, uint32_t vm, struct event_queue *, struct interrupt_line *,
-                                   struct guest_memory *);
-/* The device has been dropped. NULL: nothing happens. */
+/* They stay while the machine is swapped out. NULL: `disks->error` says why. */
+struct machine_disks *disks_attach(struct disks *, uint32_t vm, struct event_queue *);
+/* What the machine has now for the device. */
+void disks_connect(struct machine_disks *, struct interrupt_line *, struct guest_memory *);
+/* The device is dropped and all given back. NULL: nothing happens. */
 void disks_detach(struct machine_disks *);

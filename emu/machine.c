@@ -176,7 +176,7 @@ static void fill_mac(uint8_t *mac, uint32_t id)
 
 static void boot_disks(const struct machine *m, uint8_t *page)
 {
-    const struct disk *disk = m->disks ? &m->disks->disk : NULL;
+    const struct disk *disk = m->vm->disks ? &m->vm->disks->disk : NULL;
 
     for (uint32_t i = 0; disk && i < disk->unit_count; i++) {
         const struct disk_backend *backend = disk->units[i].backend;
@@ -219,6 +219,8 @@ static void init_devices(struct machine *m, const struct machine_config *config)
     keyboard_init(&m->keyboard, &m->line);
     timer_init(&m->timer, &m->line, &m->memory_port, &m->timer_host);
     nic_init(&m->nic, m->vm->id, &m->line, config->wire, config->queue_frames);
+    if (m->vm->disks)
+        disks_connect(m->vm->disks, &m->line, &m->memory_port);
 }
 
 void vm_init(struct vm *vm, uint32_t id, struct image *image, struct machine_host *host,
@@ -248,11 +250,11 @@ bool machine_init(struct machine *m, struct vm *vm, const struct machine_config 
     cpu_state_reset(&m->state, image->entry, image->space.memory.size);
     m->state.mmu.present = config->mmu;
     space_clone(&m->space, &image->space);
+    bool wants_disks = config->disks && config->disks->count > 0;
+    if (wants_disks)
+        vm->disks = disks_attach(config->disks, vm->id, vm->host->events);
     init_devices(m, config);
-    if (config->disks && config->disks->count > 0 &&
-        !(m->disks = disks_attach(config->disks, vm->id, vm->host->events, &m->line, &m->memory_port)))
-        return false;
-    return boot_registers(m, image, config->arguments);
+    return (!wants_disks || vm->disks) && boot_registers(m, image, config->arguments);
 }
 
 #define MACHINE_DEVICES 6
@@ -260,11 +262,12 @@ bool machine_init(struct machine *m, struct vm *vm, const struct machine_config 
 /* Returns how many there are. */
 static size_t list_devices(const struct machine *m, const struct device *devices[MACHINE_DEVICES])
 {
-    const struct device *list[] = {&m->console.device, &m->debug.device, &m->keyboard.device,
-                                   &m->timer.device,   &m->nic.device,   m->disks ? &m->disks->disk.device : NULL};
+    const struct device *list[] = {&m->console.device,  &m->debug.device,
+                                   &m->keyboard.device, &m->timer.device,
+                                   &m->nic.device,      m->vm->disks ? &m->vm->disks->disk.device : NULL};
     _Static_assert(sizeof(list) / sizeof(list[0]) == MACHINE_DEVICES, "every device of struct machine");
     memcpy(devices, list, sizeof(list));
-    return MACHINE_DEVICES - !m->disks;
+    return MACHINE_DEVICES - !m->vm->disks;
 }
 
 static struct device *device_mutable(const struct device *device)
@@ -278,12 +281,12 @@ static void release(struct machine *m)
 
     event_cancel(m->vm->host->events, &m->vm->timer_event);
     event_cancel(m->vm->host->events, &m->vm->timeout_event);
-    size_t count = list_devices(m, devices);
+    size_t count = list_devices(m, devices) - !!m->vm->disks;
     for (size_t i = 0; i < count; i++)
         if (devices[i]->ops->drop)
             devices[i]->ops->drop(device_mutable(devices[i]));
-    disks_detach(m->disks);
-    m->disks = NULL;
+    disks_detach(m->vm->disks);
+    m->vm->disks = NULL;
     space_drop(&m->space);
 }
 

@@ -46,9 +46,10 @@ struct machine_host {
 struct vm {
     uint32_t id;
     enum machine_state state;
-    struct machine *machine;   /* owned; NULL: it is not there (yet) */
-    struct image *image;       /* that it boots; borrowed */
-    struct machine_host *host; /* borrowed */
+    struct machine *machine;     /* owned; NULL: it is not there (yet) */
+    struct image *image;         /* that it boots; borrowed */
+    struct machine_host *host;   /* borrowed */
+    struct machine_disks *disks; /* owned; NULL: it has none, nor their ports */
     struct sched_entity sched;
     struct event timer_event, timeout_event;
 };
@@ -76,7 +77,6 @@ struct machine {
     struct keyboard keyboard;
     struct timer timer;
     struct nic nic;
-    struct machine_disks *disks; /* owned; NULL: it has none, nor their ports */
 };
 
 struct machine_config {

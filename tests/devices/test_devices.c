@@ -242,7 +242,9 @@ Test(devices, disk_under_random_use_answers_every_request_or_counts_it)
         disks[i].backend = (struct disk_backend){&memory_disk_ops, 4, i == 1};
         units[i] = (struct disk_unit){.backend = &disks[i].backend};
     }
-    disk_init(&disk, &b.bench.line.line, &b.bench.memory.memory, &b.host, &counters, units, 2);
+    disk_init(&disk, &b.host, &counters, units, 2);
+    disk.line = &b.bench.line.line;
+    disk.memory = &b.bench.memory.memory;
     for (int i = 0; i < STEPS; i++) {
         uint32_t address = some_number(&b.bench), outstanding = disk.pending + disk.done;
         put_request(&b.bench, address);

@@ -95,7 +95,9 @@ static void bench_init(struct bench *b)
         b->backends[i].backend = (struct disk_backend){&fake_disk_ops, BLOCKS, i == 1};
         b->units[i].backend = &b->backends[i].backend;
     }
-    disk_init(&b->disk, &b->line.line, &b->memory.memory, &b->host, &b->counters, b->units, UNITS);
+    disk_init(&b->disk, &b->host, &b->counters, b->units, UNITS);
+    b->disk.line = &b->line.line;
+    b->disk.memory = &b->memory.memory;
 }
 
 static void bench_drop(struct bench *b)

@@ -73,15 +73,9 @@ static void bench_drop(struct bench *b)
 static void attach(struct bench *b, struct user *user, uint32_t vm)
 {
     *user = (struct user){.line = FAKE_LINE, .memory = FAKE_MEMORY};
-    user->attached = disks_attach(&b->disks, vm, &b->events, &user->line.line, &user->memory.memory);
+    user->attached = disks_attach(&b->disks, vm, &b->events);
     cr_assert_not_null(user->attached, "%s", b->disks.error);
-}
-
-static void detach(struct user *user)
-{
-    struct device *device = &user->attached->disk.device;
-    device->ops->drop(device);
-    disks_detach(user->attached);
+    disks_connect(user->attached, &user->line.line, &user->memory.memory);
 }
 
 static void start(struct user *user, uint32_t op, uint32_t disk, uint32_t block)
@@ -118,8 +112,8 @@ Test(disks, shared_file_and_files_of_their_own_are_attached)
     const struct disk_unit *units = user.attached->units;
     cr_assert(units[0].backend->blocks == 3 && units[0].backend->read_only);
     cr_assert(units[1].backend->blocks == 6 && !units[1].backend->read_only);
-    detach(&user);
-    cr_assert_null(disks_attach(&b.disks, 2, &b.events, &user.line.line, &user.memory.memory));
+    disks_detach(user.attached);
+    cr_assert_null(disks_attach(&b.disks, 2, &b.events));
     cr_assert_not_null(strstr(b.disks.error, "/own-2: No such file or directory"));
     bench_drop(&b);
 }
@@ -148,11 +142,11 @@ Test(disks, disk_that_is_written_belongs_to_one_machine_at_a_time)
     b.config.machines = 1;
     cr_assert(init(&b));
     attach(&b, &one, 0);
-    cr_assert_null(disks_attach(&b.disks, 1, &b.events, &one.line.line, &one.memory.memory));
+    cr_assert_null(disks_attach(&b.disks, 1, &b.events));
     cr_assert_not_null(strstr(b.disks.error, "/a: another machine writes this disk"));
-    detach(&one);
+    disks_detach(one.attached);
     attach(&b, &other, 1);
-    detach(&other);
+    disks_detach(other.attached);
     bench_drop(&b);
 }
 
@@ -191,8 +185,8 @@ Test(disks, machines_wait_for_each_other_only_at_a_shared_disk)
     cr_assert_eq(event_next_time(&b.events), 480);
     event_run(&b.events, 480);
     cr_assert(one.line.posts == 2 && other.line.posts == 2);
-    detach(&one);
-    detach(&other);
+    disks_detach(one.attached);
+    disks_detach(other.attached);
     bench_drop(&b);
 }
 
@@ -211,7 +205,7 @@ Test(disks, disks_that_cost_nothing_are_done_at_the_next_boundary)
     cr_assert_eq(event_next_time(&b.events), 77);
     cr_assert_eq(finish(&b, &user), DENALI_DISK_COMPLETE);
     cr_assert_eq(user.line.sources, DENALI_IRQ_DISK);
-    detach(&user);
+    disks_detach(user.attached);
     bench_drop(&b);
 }
 
@@ -225,7 +219,7 @@ Test(disks, machine_gone_with_requests_outstanding_leaves_no_event)
     cr_assert(init(&b));
     attach(&b, &user, 0);
     start(&user, DENALI_DISK_WRITE, 0, 0);
-    detach(&user);
+    disks_detach(user.attached);
     cr_assert_eq(event_next_time(&b.events), UINT64_MAX);
     cr_assert_eq(b.disks.counters.abandoned, 1);
     bench_drop(&b);
@@ -255,8 +249,8 @@ Test(disks, overlays_take_frames_and_keep_machines_apart)
     }
     start(&other, DENALI_DISK_WRITE, 0, FRAMES);
     cr_assert_eq(finish(&b, &other), -DENALI_ENOSPC);
-    detach(&one);
-    detach(&other);
+    disks_detach(one.attached);
+    disks_detach(other.attached);
     cr_assert_eq(frame_pool_used(b.frames), 0);
     bench_drop(&b);
 }
@@ -271,7 +265,7 @@ static uint64_t failures(struct bench *b, uint32_t vm)
         start(&user, DENALI_DISK_READ, 0, 0);
         bits |= (uint64_t)(finish(b, &user) == -DENALI_EIO) << i;
     }
-    detach(&user);
+    disks_detach(user.attached);
     return bits;
 }
 
