@@ -27,18 +27,15 @@ static bool same_file(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
-/* The disk that this file is, by any machine's name for it; -1: none. */
-static int disk_of_file(const struct denali_config *config, const char *path)
+/* Is this file the disk of any machine? */
+static bool is_disk(const struct denali_config *config, const struct denali_disk *disk, const char *path)
 {
     char file[PATH_MAX];
-    for (uint32_t i = 0; path && i < config->disk_count; i++) {
-        bool each = strstr(config->disks[i].file, "{vm}");
-        for (uint32_t vm = 0; vm < (each ? config->machines : 1); vm++)
-            if (machine_arguments(file, sizeof(file), config->disks[i].file, vm) < sizeof(file) &&
-                same_file(path, file))
-                return (int)i;
-    }
-    return -1;
+    uint32_t files = strstr(disk->file, MACHINE_PLACEHOLDER) ? config->machines : 1;
+    for (uint32_t vm = 0; path && vm < files; vm++)
+        if (machine_arguments(file, sizeof(file), disk->file, vm) < sizeof(file) && same_file(path, file))
+            return true;
+    return false;
 }
 
 static bool is_written(const struct denali_disk *disk)
@@ -46,22 +43,20 @@ static bool is_written(const struct denali_disk *disk)
     return !disk->read_only && !disk->copy_on_write;
 }
 
-/* A disk that is written is an output, and what it is written by must not be read at the same time by another name. */
+/* A disk that is written is an output too, and must be nothing else. */
 static int check_disks(const struct options *options)
 {
     const struct denali_config *config = &options->config;
-    const char *others[] = {config->image, config->net_in};
-    for (int i = 0; i < 2; i++) {
-        int disk = disk_of_file(config, others[i]);
-        if (disk >= 0 && is_written(&config->disks[disk]))
-            return complain(STATUS_USAGE, "%s would be read and written at once", others[i]);
+    for (uint32_t i = 0; i < config->disk_count; i++) {
+        const struct denali_disk *disk = &config->disks[i];
+        if (is_written(disk) && (is_disk(config, disk, config->image) || is_disk(config, disk, config->net_in)))
+            return complain(STATUS_USAGE, "%s would be read and written at once", disk->file);
+        for (uint32_t j = 0; j < config->disk_count; j++)
+            if (j != i && is_written(disk) &&
+                (strcmp(disk->file, config->disks[j].file) == 0 || is_disk(config, disk, config->disks[j].file) ||
+                 is_disk(config, &config->disks[j], disk->file)))
+                return complain(STATUS_USAGE, "%s would be two disks, and one of them is written", disk->file);
     }
-    for (uint32_t i = 0; i < config->disk_count; i++)
-        for (uint32_t j = 0; j < i; j++)
-            if ((is_written(&config->disks[i]) || is_written(&config->disks[j])) &&
-                same_file(config->disks[i].file, config->disks[j].file))
-                return complain(STATUS_USAGE, "%s would be two disks, and one of them is written",
-                                config->disks[i].file);
     return STATUS_OK;
 }
 
@@ -77,8 +72,9 @@ static int check_distinct(const struct options *options)
         for (int j = 0; j < i; j++)
             if (same_file(outputs[i], outputs[j]))
                 return complain(STATUS_USAGE, "%s would be written for two purposes at once", outputs[i]);
-        if (disk_of_file(&options->config, outputs[i]) >= 0)
-            return complain(STATUS_USAGE, "%s is a disk; writing it would destroy it", outputs[i]);
+        for (uint32_t j = 0; j < options->config.disk_count; j++)
+            if (is_disk(&options->config, &options->config.disks[j], outputs[i]))
+                return complain(STATUS_USAGE, "%s is a disk; writing it would destroy it", outputs[i]);
     }
     return check_disks(options);
 }

@@ -91,6 +91,7 @@ def test_disk_that_is_something_else_too_is_refused(denali):
                           (["--disk", path + ",ro", "--trace", "all", "--trace-to", "alias.img"], "is a disk"),
                           ([*each, "--stats", own], "is a disk"),
                           (["--disk", path, "--disk", "alias.img,ro"], "would be two disks"),
+                          ([*each, "--disk", own + ",ro"], "would be two disks"),
                           (["-n", 2, "--disk", path], "several machines would write one disk"),
                           (["--disk", image_copy], "read and written at once")):
         done = denali("run", image_copy, *options)
