@@ -58,7 +58,7 @@ static bool has_room(struct disk *disk)
     if (disk->pending + disk->done == DISK_REQUESTS)
         return false;
     if (!disk->queue)
-        disk->queue = malloc(sizeof(*disk->queue));
+        disk->queue = calloc(1, sizeof(*disk->queue));
     return disk->queue != NULL;
 }
 

@@ -290,6 +290,14 @@ void disks_connect(struct machine_disks *attached, struct interrupt_line *line, 
     attached->disk.memory = memory;
 }
 
+size_t disks_bytes(const struct machine_disks *attached)
+{
+    if (!attached)
+        return 0;
+    return sizeof(*attached) + attached->disks->count * (sizeof(struct disk_unit) + sizeof(struct disk_clock)) +
+           (attached->disk.queue ? sizeof(*attached->disk.queue) : 0);
+}
+
 void disks_detach(struct machine_disks *attached)
 {
     if (!attached)

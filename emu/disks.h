@@ -61,5 +61,7 @@ struct machine_disks {
 struct machine_disks *disks_attach(struct disks *, uint32_t vm, struct event_queue *);
 /* What the machine has now for the device. */
 void disks_connect(struct machine_disks *, struct interrupt_line *, struct guest_memory *);
+/* Host bytes that these take, beside the frames of overlays. */
+size_t disks_bytes(const struct machine_disks *);
 /* The device is dropped and all given back. NULL: nothing happens. */
 void disks_detach(struct machine_disks *);

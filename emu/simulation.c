@@ -293,7 +293,7 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
         uint64_t private_frames, shared_frames;
         stats->machines++;
         stats->idle += vm->state == MACHINE_IDLE;
-        stats->memory.bytes += sizeof(*vm) + sizeof(*m);
+        stats->memory.bytes += sizeof(*vm) + sizeof(*m) + disks_bytes(vm->disks);
         space_count(&m->space, &private_frames, &shared_frames);
         stats->memory.private_frames += private_frames;
         stats->memory.bytes += space_bytes(&m->space);

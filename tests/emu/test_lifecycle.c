@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../../emu/kernel.h"
+#include "../devices/temporary.h"
 #include "tiny_image.h"
 
 enum { MEMORY = 64 << 10, FRAMES = 64 };
@@ -184,6 +185,40 @@ Test(lifecycle, destroyed_machine_leaves_nothing_behind)
         }
         bench_drop(&b);
     }
+}
+
+/* mov eax, 0x1000; out 0x30, eax; hlt: what lies there is no sensible request, which is answered all the same. */
+static const uint8_t asks_disk[] = {0xB8, 0x00, 0x10, 0x00, 0x00, 0xE7, 0x30, 0xF4};
+
+Test(lifecycle, disks_come_and_go_with_their_machines)
+{
+    struct bench b;
+    struct disks disks;
+    struct denali_config config;
+    struct temporary temporary = temporary_new();
+    const uint8_t block[DENALI_DISK_BLOCK] = {0};
+    char path[TEMPORARY_MAX];
+    bench_init(&b, asks_disk, sizeof(asks_disk));
+    file_set(temporary_path(&temporary, "disk", path), block, sizeof(block));
+    denali_config_init(&config);
+    config.disks[0] = (struct denali_disk){.file = path};
+    config.disk_count = 1;
+    cr_assert(disks_init(&disks, &config, b.pool, &b.kernel.clock, b.error, sizeof(b.error)), "%s", b.error);
+    b.config.disks = &disks;
+    for (unsigned round = 0; round < 50; round++) {
+        struct vm *vm = create(&b);
+        cr_assert_null(kernel_create(&b.kernel, &b.image, &b.config, b.error, sizeof(b.error)));
+        cr_assert(strstr(b.error, "machine 1: ") && strstr(b.error, "another machine writes this disk"), "%s", b.error);
+        kernel_start(&b.kernel, vm);
+        for (unsigned i = 0; i < round % 4; i++)
+            kernel_turn(&b.kernel);
+        kernel_destroy(&b.kernel, vm);
+        cr_assert(b.kernel.events.count == 0 && b.kernel.events.reserved == 0);
+    }
+    cr_assert_gt(disks.counters.refused, 0);
+    disks_drop(&disks);
+    bench_drop(&b);
+    temporary_remove(&temporary);
 }
 
 Test(lifecycle, machine_that_cannot_be_booted_is_refused_and_leaves_nothing_behind)

@@ -24,15 +24,19 @@ ENGINES = {
 def run(denali, image, options, arguments, folder):
     """Everything a run leaves behind that must not depend on how it was run."""
     out, stats = os.path.join(folder, "out.pcapng"), os.path.join(folder, "stats.json")
-    options = [option.replace("{out}", out) for option in options]
+    disk = os.path.join(folder, "disk.img")
+    with open(disk, "wb") as file:
+        file.truncate(64 * 4096)
+    options = [option.replace("{out}", out).replace("{disk}", disk) for option in options]
     done = subprocess.run([denali, "run", image, "--quiet", "--stats", stats, *options, "--", *arguments],
                           stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
     with open(stats, encoding="utf-8") as file:
         figures = json.load(file)
     written = open(out, "rb").read() if os.path.exists(out) else b""
-    same = ("digest", "instructions", "virtual_ns", "frames", "interrupts", "vm_switches", "memory", "failed")
+    kept = open(disk, "rb").read()
+    same = ("digest", "instructions", "virtual_ns", "frames", "interrupts", "vm_switches", "disks", "memory", "failed")
     return {"status": done.returncode, "console": hashlib.sha256(done.stdout).hexdigest(),
-            "capture": hashlib.sha256(written).hexdigest(),
+            "capture": hashlib.sha256(written).hexdigest(), "disk": hashlib.sha256(kept).hexdigest(),
             **{name: figures[name] for name in same if name != "memory"},
             "frames of memory": figures["memory"]["frames"]}
 
@@ -47,6 +51,11 @@ def main():
                       "--net", f"pcap:in={capture},out={{out}}"], []),
         "what the kernel does takes time":
             ("echo", ["--vms", "100", "--cost", "denali2002", "--net", f"pcap:in={capture},out={{out}}"], []),
+        "machines with disks that take time":
+            ("disk", ["--vms", "10", "--cost", "denali2002", "--disk", "{disk},cow"], []),
+        "machines with disks that fail":
+            ("disk", ["--vms", "10", "--disk", "{disk},ro,errors=0.1", "--seed", "3"], ["do=rate"]),
+        "a disk that persists": ("disk", ["--disk", "{disk}"], ["do=log", "until=100"]),
         "machines that compute": ("primes", ["--vms", "5", "--quantum", "10us"], ["n=10000"]),
         "machines that crash": ("crash", ["--vms", "20", "--vm-instructions", "100k"], ["how=recursion"]),
     }
