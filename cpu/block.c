@@ -82,6 +82,7 @@ struct builder {
     unsigned instructions;
     struct op ops[BLOCK_OPS];
     unsigned count;
+    uint32_t offset; /* of the first instruction in its page */
 };
 
 /* Jcc with a 32-bit target; not LOOP and JCXZ. */
@@ -108,25 +109,28 @@ static bool ends_block(const struct insn *insn)
     return insn->illegal || (insn->encoding->attributes & ENDS_BLOCK) || insn->repeat != REPEAT_NONE;
 }
 
-/* From `offset` in these bytes, as many instructions as lie wholly in them and belong to one block. */
-static void build_decode(struct builder *b, const uint8_t *bytes, size_t size, size_t offset, unsigned limit)
+/* From `position` in these bytes, which is `offset` in the page, as many instructions as lie wholly in them and belong
+ * to one block. */
+static void build_decode(struct builder *b, const uint8_t *bytes, size_t size, size_t position, uint32_t offset,
+                         unsigned limit)
 {
-    int32_t at = 0;
-
     b->instructions = b->count = 0;
+    b->offset = offset;
+    const int64_t shift = (int64_t)offset - (int64_t)position;
     for (bool ended = false; !ended && b->instructions < limit; b->instructions++) {
         struct insn *insn = &b->insns[b->instructions];
-        size_t position = offset + (size_t)at;
         if (position >= size || decode(bytes + position, size - position, insn) != DECODE_OK)
             break;
-        b->parts[b->instructions] = (struct part){.start = (int16_t)at, .handlers = insn->illegal ? NULL : insn->run};
-        at += insn->length;
-        if (is_followed(insn, (int64_t)position + insn->length + (int32_t)insn->displacement, size))
-            at += (int32_t)insn->displacement;
+        b->parts[b->instructions] =
+            (struct part){.start = (int16_t)(shift + (int64_t)position), .handlers = insn->illegal ? NULL : insn->run};
+        position += insn->length;
+        const int64_t target = (int64_t)position + (int32_t)insn->displacement;
+        if (is_followed(insn, target, size))
+            position = (size_t)target;
         else
             ended = ends_block(insn);
     }
-    b->parts[b->instructions] = (struct part){.start = (int16_t)at};
+    b->parts[b->instructions] = (struct part){.start = (int16_t)(shift + (int64_t)position)};
 }
 
 /* The flags before this instruction may be seen: by an exception, or by code that is not known here. */
@@ -223,11 +227,26 @@ static bool is_jump(const struct insn *insn)
     return immediate == IMMEDIATE_JUMP_BYTE || immediate == IMMEDIATE_JUMP_FULL;
 }
 
+/* A place for one. */
 static void build_link(struct builder *b)
 {
-    struct op *place = &b->ops[b->count++];
-    *place = (struct op){0};
-    *op_link(place - 1) = (struct link){.serial = LINK_UNKNOWN};
+    b->ops[b->count++] = (struct op){0};
+}
+
+/* A link that leads nowhere yet: to itself. */
+static void link_init(struct op *from)
+{
+    *op_link(from) = (struct link){.run = op_go_far, .to = from + 1, .serial = LINK_UNKNOWN};
+    from->cost = 0;
+}
+
+/* Operations to where they will stay. */
+static void ops_place(struct op *ops, const struct builder *b)
+{
+    memcpy(ops, b->ops, b->count * sizeof(struct op));
+    for (unsigned i = 1; i < b->count; i++)
+        if (!ops[i].run)
+            link_init(&ops[i - 1]);
 }
 
 static void build_instruction(struct builder *b, unsigned number, bool straddles)
@@ -244,13 +263,13 @@ static void build_instruction(struct builder *b, unsigned number, bool straddles
         .narrow = insn->narrow,
         .repeat = insn->repeat,
         .left = (uint8_t)(b->instructions - 1 - number),
-        .length = insn->length,
         .straddles = straddles,
         .start = b->parts[number].start,
+        .end = (int16_t)(b->parts[number].start + insn->length),
     };
 
     if (is_jump(insn))
-        op.immediate = (uint32_t)op.start + op.length + insn->displacement;
+        op.immediate = (uint32_t)op.end + insn->displacement;
     else if (needs_address(insn))
         build_address(b, &op, insn);
     op.run = handler(insn, &op, b->unseen[number]);
@@ -299,7 +318,7 @@ static void build_ops(struct builder *b, bool straddles)
     b->parts[b->instructions].op = (uint8_t)b->count;
     if (leads_away(&b->insns[b->instructions - 1]))
         return;
-    b->ops[b->count++] = (struct op){.run = op_end, .displacement = (uint32_t)b->parts[b->instructions].start};
+    b->ops[b->count++] = (struct op){.run = op_end, .immediate = (uint32_t)b->parts[b->instructions].start};
     build_link(b);
 }
 
@@ -335,9 +354,9 @@ static void build_straddler(struct cpu *c, struct builder *b, struct block *head
     if (decode(bytes, available, b->insns) != DECODE_OK || b->insns->length <= inside)
         return;
     b->instructions = 1;
-    b->parts[0] = (struct part){.handlers = b->insns->illegal ? NULL : b->insns->run};
-    b->parts[1] = (struct part){.start = b->insns->length};
-    b->ops[b->count++] = (struct op){.run = op_check_tail};
+    b->parts[0] = (struct part){.start = (int16_t)b->offset, .handlers = b->insns->illegal ? NULL : b->insns->run};
+    b->parts[1] = (struct part){.start = (int16_t)(b->offset + b->insns->length)};
+    b->ops[b->count++] = (struct op){.run = op_check_tail, .start = (int16_t)b->offset};
     head->tail_length = (uint8_t)(b->insns->length - inside);
     memcpy(head->tail, bytes + inside, head->tail_length);
 }
@@ -347,7 +366,7 @@ static struct block *block_build(struct cpu *c, struct page *page, uint32_t offs
     struct builder b;
     struct block head = {.offset = (uint16_t)offset};
 
-    build_decode(&b, page->bytes, PAGE_SIZE, offset, BLOCK_INSTRUCTIONS);
+    build_decode(&b, page->bytes, PAGE_SIZE, offset, offset, BLOCK_INSTRUCTIONS);
     if (b.instructions == 0)
         build_straddler(c, &b, &head);
     if (b.instructions == 0)
@@ -363,11 +382,11 @@ static struct block *block_build(struct cpu *c, struct page *page, uint32_t offs
     head.op_count = (uint16_t)b.count;
     head.chained = *code_bucket(code, offset);
     *block = head;
-    memcpy(block->ops, b.ops, b.count * sizeof(struct op));
+    ops_place(block->ops, &b);
     memcpy(block_parts(block), b.parts, (b.instructions + 1) * sizeof(struct part));
     *code_bucket(code, offset) = block;
     for (unsigned i = 0; i < b.instructions; i++)
-        code->granules |= granule_mask(offset + (uint32_t)b.parts[i].start, b.insns[i].length - head.tail_length);
+        code->granules |= granule_mask((uint32_t)b.parts[i].start, b.insns[i].length - head.tail_length);
     c->counters.blocks_decoded++;
     c->counters.blocks_bytes += block_size(b.count, b.instructions);
     return block;
@@ -389,7 +408,18 @@ struct block *block_find(struct cpu *c)
 static void scratch_fill(struct cpu *c, const struct builder *b)
 {
     *c->scratch = (struct block){.instructions = (uint16_t)b->instructions};
-    memcpy(c->scratch->ops, b->ops, b->count * sizeof(struct op));
+    ops_place(c->scratch->ops, b);
+}
+
+/* The same link at another place, and from there the block behind it costs so much more. */
+static void link_move(struct op *from, const struct op *old, unsigned more)
+{
+    struct link *link = op_link(from);
+
+    if (link->to == old + 1)
+        link->to = from + 1;
+    else
+        from->cost += (int32_t)more;
 }
 
 /* Flags are seen where the part ends, and its last instruction may have lost the jump that it was fused with: so each
@@ -408,11 +438,13 @@ void block_take_part(struct cpu *c, const struct block *block, unsigned first, u
             continue;
         op += op->run == op_address;
         op->left = (uint8_t)(op->left - after);
+        if (op + 1 < ops + (to - from) && op[1].run == op_go_far)
+            link_move(op, block->ops + from + (op - ops), after);
         if (parts[i].handlers)
             op->run = parts[i].handlers->run[FLAGS_SEEN][ADDRESS_ANY];
     }
-    ops[to - from] = (struct op){.run = op_end, .displacement = (uint32_t)parts[first + count].start};
-    *op_link(&ops[to - from]) = (struct link){.serial = LINK_UNKNOWN};
+    ops[to - from] = (struct op){.run = op_end, .immediate = (uint32_t)parts[first + count].start};
+    link_init(&ops[to - from]);
 }
 
 /* An instruction of more than INSN_MAX bytes. */
@@ -420,7 +452,7 @@ static void build_too_long(struct builder *b)
 {
     b->count = 0;
     b->insns[0] = (struct insn){.encoding = encoding_find(MAP_1, 0x90, 0), .base = SLOT_ZERO, .illegal = true};
-    b->parts[0] = b->parts[1] = (struct part){0};
+    b->parts[0] = b->parts[1] = (struct part){.start = (int16_t)b->offset};
     b->instructions = 1;
     build_ops(b, false);
     b->ops[0].run = op_too_long;
@@ -435,10 +467,11 @@ bool block_decode_alone(struct cpu *c)
 
     switch (decode(bytes, available, &insn)) {
     case DECODE_OK:
-        build_decode(&b, bytes, available, 0, 1);
+        build_decode(&b, bytes, available, 0, c->eip & PAGE_MASK, 1);
         build_ops(&b, false);
         break;
     case DECODE_TOO_LONG:
+        b.offset = c->eip & PAGE_MASK;
         build_too_long(&b);
         break;
     case DECODE_MORE:

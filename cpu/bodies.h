@@ -62,7 +62,7 @@ INLINE uint32_t here(const struct cpu *c, const struct op *op)
 
 INLINE uint32_t after(const struct cpu *c, const struct op *op)
 {
-    return here(c, op) + op->length;
+    return c->eip + op->end;
 }
 
 /* Stack access. ESP moves only when the access has succeeded. */

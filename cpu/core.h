@@ -4,8 +4,8 @@
  *
  * A block is a run of decoded instructions of one page: up to a jump that is likely to be taken; conditional jumps
  * forward lead out of it, jumps within the page are followed while decoding. It knows no absolute address: operations
- * find theirs from cpu.eip, which holds the address of the current block's first instruction. So all machines that
- * share a page share its blocks, wherever they have it. Each operation is one function that ends by calling the next
+ * find theirs from cpu.eip, which holds the address of the current block's page. So all machines that share a page share
+ * its blocks, wherever they have it. Each operation is one function that ends by calling the next
  * (NEXT), so a block runs without a central loop; at its end it goes to the next block through a link, if that has been
  * found before.
  */
@@ -66,38 +66,46 @@
  * displacement. */
 struct op {
     op_fn *run;
-    uint32_t immediate;    /* of a jump: the target, relative to the block's start */
-    uint32_t displacement; /* of the address; of a jump: the next instruction, relative to the block's start */
+    uint32_t immediate; /* of a jump: the target, relative to the page's start */
+    union {
+        uint32_t displacement; /* of the address */
+        int32_t cost; /* of a jump: the instructions of the block behind the link, less `left`; 0 if it leads nowhere */
+    };
     uint8_t destination, source, base, index; /* slots */
     uint8_t scale;
     uint8_t narrow;    /* 16-bit address size */
     uint8_t repeat;    /* enum repeat */
     uint8_t left;      /* instructions of the block after this one */
-    uint8_t length;    /* of the instruction */
     uint8_t straddles; /* it goes on in the next page */
-    int16_t start;     /* of the instruction, relative to the block's start */
+    int16_t start, end; /* of the instruction, relative to the page's start */
 };
 _Static_assert(sizeof(struct op) == 32, "two operations in a cache line");
 
 struct block;
 struct code;
 
-/* Where an operation leads to out of its block. Trusted without question within one page (of addresses, and so of
- * code); into another page only while the page now at that address still has the code with this serial number. */
+/* Where an operation leads to out of its block; it lies behind that operation, in the place of another one. A block in
+ * the same page is trusted without question: both die together. Else the link leads to itself, and is an operation:
+ * op_go_far() goes to the block as long as the page now at that address still has the code with this serial number. */
 struct link {
-    struct block *block;
-    uint64_t serial;          /* of the target's code; LINK_NEAR, or LINK_UNKNOWN: there is no block yet */
+    op_fn *run;
+    const struct op *to;
+    struct block *block;      /* op_go_far() alone looks at these two */
+    uint64_t serial;          /* of the target's code, or LINK_UNKNOWN */
 } __attribute__((may_alias)); /* it lies where an operation might */
 
-#define LINK_NEAR    UINT64_C(0)
 #define LINK_UNKNOWN (~UINT64_C(0))
 
-/* The link lies behind its operation, in the place of another one. */
-_Static_assert(sizeof(struct link) <= sizeof(struct op), "a link takes the place of an operation");
+_Static_assert(sizeof(struct link) == sizeof(struct op), "a link takes the place of an operation");
 
 static inline struct link *op_link(const struct op *op)
 {
     return (struct link *)(uintptr_t)(op + 1);
+}
+
+static inline struct op *op_of_link(struct link *link)
+{
+    return (struct op *)(void *)link - 1;
 }
 
 #define BLOCK_INSTRUCTIONS 32
@@ -107,7 +115,7 @@ static inline struct link *op_link(const struct op *op)
 /* What is kept of an instruction, to execute a part of a block. */
 struct part {
     const struct handlers *handlers; /* NULL: illegal */
-    int16_t start;                   /* relative to the block's start */
+    int16_t start;                   /* relative to the page's start */
     uint8_t op; /* its first operation; a jump that was followed has none, here is the next one's */
 };
 
@@ -171,16 +179,21 @@ struct tlb_entry {
 /* Where an indirect jump has landed: at this address, under this tag, is this block. */
 struct landing {
     uint64_t tag; /* 0 = none */
-    struct block *block;
+    const struct op *first;
     uint32_t eip;
+    int32_t cost; /* its instructions */
+    uint64_t unused;
 };
+
+#define LANDING_SHIFT 5
+_Static_assert(sizeof(struct landing) == 1 << LANDING_SHIFT, "a landing is found by shifting");
 
 #define LANDINGS 256
 
 /* Why operations stopped running. */
 enum stop {
     STOP_LOOKUP,    /* at cpu.eip: find the block there */
-    STOP_LINK,      /* at cpu.target, where cpu.link is to lead from the block at cpu.eip */
+    STOP_LINK,      /* at cpu.target, where cpu.link is to lead from the page at cpu.eip */
     STOP_EXCEPTION, /* cpu.exception, at cpu.eip */
     STOP_RETRY,     /* at cpu.eip: this instruction must be run alone (it changes code or interrupt registers) */
     STOP_BUDGET,    /* in the middle of a repeated instruction, at cpu.eip: look at the budget, then go on */
@@ -203,7 +216,7 @@ struct mmu_context {
 struct cpu {
     /* The machine that runs: struct cpu_state, unfolded. */
     uint32_t slots[SLOTS]; /* eight registers, a zero, and an address computed by the operation before */
-    uint32_t eip;          /* start of the current block */
+    uint32_t eip;          /* while a block runs: where its page begins */
     uint32_t control;
     struct flags flags;
     struct fpu_state *fpu; /* the machine's own, in place: most do without */
@@ -223,7 +236,7 @@ struct cpu {
     bool translating; /* the MMU is on */
     enum stop stop;
     struct link *link;  /* the link to fill in, or NULL */
-    uint32_t link_from; /* and the address of the block it belongs to */
+    uint32_t link_from; /* and the address of the page it belongs to */
     uint32_t target;    /* STOP_LINK */
     struct cpu_exception exception;
     struct cpu_page wanted;
@@ -255,8 +268,8 @@ const struct op *op_leave(struct cpu *, const struct op *, enum stop, uint32_t e
 
 op_fn op_illegal, op_too_long;           /* raise their exceptions */
 op_fn op_address, op_end, op_check_tail; /* operations that are no instructions */
-/* The less usual ways of a jump: by cpu.link to cpu.target; to cpu.target alone; with a 16-bit target; into the block
- * with this first operation, for which the budget, already reduced, is not enough. */
+/* The less usual ways of a jump: into another page, by this link; to cpu.target; with a 16-bit target; into the block
+ * of this page with this first operation, for which the budget, already reduced, is not enough. */
 op_fn op_go_far, op_land, op_jump_narrow, op_out_of_budget;
 
 static inline uint32_t *cpu_slot(struct cpu *c, unsigned slot)
@@ -266,7 +279,9 @@ static inline uint32_t *cpu_slot(struct cpu *c, unsigned slot)
 
 static inline struct landing *landing_of(struct cpu *c, uint32_t eip)
 {
-    return &c->landings[(eip ^ eip >> 8) % LANDINGS];
+    /* &c->landings[(eip ^ eip >> 8) % LANDINGS], in fewer instructions */
+    uint32_t offset = (eip << LANDING_SHIFT ^ eip >> (8 - LANDING_SHIFT)) & (LANDINGS - 1) << LANDING_SHIFT;
+    return (struct landing *)(void *)((char *)c->landings + offset);
 }
 
 /* After code has gone, or pages have got other addresses. */

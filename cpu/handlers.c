@@ -80,7 +80,7 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
     if (taken) {                                                                                                       \
         if ((bits) == 16)                                                                                              \
             TAIL op_jump_narrow(c, at);                                                                                \
-        GO(at, (at)->immediate);                                                                                       \
+        GO(at);                                                                                                        \
     }                                                                                                                  \
     NEXT(c, (at) + 2);
 

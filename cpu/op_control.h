@@ -161,25 +161,18 @@ CUSTOM_BODY(BOUND)
     return true;
 }
 
-/* Into a block, whose instructions the budget pays for; of the present one `unpaid` are not executed. */
-#define RUN_BLOCK(block, unpaid)                                                                                       \
-    c->budget += (int64_t)(unpaid) - (block)->instructions;                                                            \
-    if (unlikely(c->budget < 0))                                                                                       \
-        TAIL op_out_of_budget(c, (block)->ops);                                                                        \
-    NEXT(c, (block)->ops);
-
-/* By the link of the operation `at`, to an address at a distance from the block's that is always the same. */
-#define GO(at, distance)                                                                                               \
+/* Into a block: to its first operation. The cost is that of its instructions, less those that have been paid for but
+ * are not executed. */
+#define RUN_BLOCK(first, cost)                                                                                         \
     do {                                                                                                               \
-        struct link *link = op_link(at);                                                                               \
-        if (likely(link->serial == LINK_NEAR)) {                                                                       \
-            c->eip += (distance);                                                                                      \
-            RUN_BLOCK(link->block, (at)->left)                                                                         \
-        }                                                                                                              \
-        c->link = link;                                                                                                \
-        c->target = c->eip + (distance);                                                                               \
-        TAIL op_go_far(c, at);                                                                                         \
+        c->budget -= (cost);                                                                                           \
+        if (unlikely(c->budget < 0))                                                                                   \
+            TAIL op_out_of_budget(c, first);                                                                           \
+        NEXT(c, first);                                                                                                \
     } while (0)
+
+/* By the link of the operation `at`. */
+#define GO(at) RUN_BLOCK(op_link(at)->to, (at)->cost)
 
 /* To an address that may be another each time. */
 #define LAND(address)                                                                                                  \
@@ -187,8 +180,8 @@ CUSTOM_BODY(BOUND)
         uint32_t to = address;                                                                                         \
         const struct landing *landing = landing_of(c, to);                                                             \
         if (likely(landing->eip == to && landing->tag == c->tag)) {                                                    \
-            c->eip = to;                                                                                               \
-            RUN_BLOCK(landing->block, 0)                                                                               \
+            c->eip = to & ~PAGE_MASK;                                                                                  \
+            RUN_BLOCK(landing->first, landing->cost);                                                                  \
         }                                                                                                              \
         c->target = to;                                                                                                \
         TAIL op_land(c, op);                                                                                           \
@@ -514,7 +507,7 @@ INLINE bool port_io(struct cpu *c, const struct op *op, uint32_t port, bool in, 
         .port = (uint16_t)port,
         .bytes = (uint8_t)(bits / 8),
         .in = in,
-        .length = (uint8_t)op->length,
+        .length = (uint8_t)(op->end - op->start),
         .value = in ? 0 : slot_get(c, SLOT_EAX, bits),
         .count = 1,
     };

@@ -155,7 +155,7 @@ static inline bool port_string(struct cpu *c, const struct op *op, bool in, uint
         .string = true,
         .repeated = op->repeat != REPEAT_NONE,
         .narrow = op->narrow,
-        .length = (uint8_t)op->length,
+        .length = (uint8_t)(op->end - op->start),
         .address = address,
         .count = op->repeat != REPEAT_NONE ? count_register(c, op) : 1,
     };

@@ -62,7 +62,7 @@ const struct op *op_address(struct cpu *c, const struct op *op)
 /* The end of a block that does not end by a jump. */
 const struct op *op_end(struct cpu *c, const struct op *op)
 {
-    GO(op, op->displacement);
+    GO(op);
 }
 
 const struct op *op_jump_narrow(struct cpu *c, const struct op *op)
@@ -72,7 +72,10 @@ const struct op *op_jump_narrow(struct cpu *c, const struct op *op)
 
 const struct op *op_out_of_budget(struct cpu *c, const struct op *op)
 {
-    c->budget += block_of_first(op)->instructions;
+    const struct block *block = block_of_first(op);
+
+    c->budget += block->instructions;
+    c->eip += block->offset;
     c->stop = STOP_LOOKUP;
     c->link = NULL;
     return NULL;
@@ -86,15 +89,18 @@ static struct code *code_at(struct cpu *c, uint32_t eip)
 
 const struct op *op_go_far(struct cpu *c, const struct op *op)
 {
-    const struct code *code = code_at(c, c->target);
-    const struct link *link = c->link;
+    struct link *link = op_link(op - 1);
+    const unsigned left = op[-1].left;
 
+    c->target = c->eip + op[-1].immediate;
+    const struct code *code = code_at(c, c->target);
     if (likely(code && code->serial == link->serial)) {
-        c->eip = c->target;
-        RUN_BLOCK(link->block, op->left)
+        c->eip = c->target & ~PAGE_MASK;
+        RUN_BLOCK(link->block->ops, (int64_t)link->block->instructions - left);
     }
-    c->budget += op->left;
+    c->budget += left;
     c->stop = STOP_LINK;
+    c->link = link;
     return NULL;
 }
 
@@ -105,9 +111,10 @@ const struct op *op_land(struct cpu *c, const struct op *op)
     struct block *block = code ? code_find(code, c->target & PAGE_MASK) : NULL;
 
     if (likely(block)) {
-        *landing_of(c, c->target) = (struct landing){.tag = c->tag, .eip = c->target, .block = block};
-        c->eip = c->target;
-        RUN_BLOCK(block, op->left)
+        *landing_of(c, c->target) =
+            (struct landing){.tag = c->tag, .eip = c->target, .first = block->ops, .cost = block->instructions};
+        c->eip = c->target & ~PAGE_MASK;
+        RUN_BLOCK(block->ops, block->instructions - op->left);
     }
     return op_leave(c, op, STOP_LOOKUP, c->target);
 }
@@ -117,7 +124,7 @@ const struct op *op_land(struct cpu *c, const struct op *op)
 const struct op *op_check_tail(struct cpu *c, const struct op *op)
 {
     const struct block *block = block_of_first(op);
-    const struct page *page = fetch_page(c, (c->eip & ~PAGE_MASK) + PAGE_SIZE);
+    const struct page *page = fetch_page(c, c->eip + PAGE_SIZE);
     if (unlikely(!page || memcmp(page->bytes, block->tail, block->tail_length) != 0)) {
         c->stop = STOP_RETRY;
         return op_stop(c, op);
@@ -125,10 +132,11 @@ const struct op *op_check_tail(struct cpu *c, const struct op *op)
     NEXT(c, op + 1);
 }
 
-/* A block for which the budget is enough. */
+/* A block at cpu.eip, or a part of it, for which the budget is enough. */
 static void run_ops(struct cpu *c, const struct block *block)
 {
     c->budget -= block->instructions;
+    c->eip &= ~PAGE_MASK;
     for (const struct op *op = block->ops; op;)
         op = op->run(c, op);
 }
@@ -232,9 +240,14 @@ static void run_alone(struct cpu *c)
  * and one address may have two pages' code in turn: only what stays within both is trusted without question. */
 static void link_fill(struct cpu *c, struct link *link, struct block *to)
 {
+    struct op *from = op_of_link(link);
+
     link->block = to;
-    bool within = c->link_from >> PAGE_SHIFT == c->eip >> PAGE_SHIFT;
-    link->serial = within ? LINK_NEAR : to->code->serial;
+    link->serial = to->code->serial;
+    if (c->link_from >> PAGE_SHIFT == c->eip >> PAGE_SHIFT) {
+        link->to = to->ops;
+        from->cost = to->instructions - from->left;
+    }
 }
 
 /* Where in a block execution is to begin. */
@@ -265,16 +278,15 @@ static void run_part(struct cpu *c, struct place place)
     struct cpu_resume *resume = &c->state->resume;
 
     const struct part *parts = block_parts(place.block);
-    uint32_t base = c->eip - (uint32_t)parts[place.number].start;
+    uint32_t page = c->eip - (uint32_t)parts[place.number].start;
 
     block_take_part(c, place.block, place.number, count);
     *resume = (struct cpu_resume){0};
     if (count < left)
         *resume = (struct cpu_resume){.serial = place.block->code->serial,
-                                      .eip = base + (uint32_t)parts[place.number + count].start,
+                                      .eip = page + (uint32_t)parts[place.number + count].start,
                                       .offset = place.block->offset,
                                       .number = (uint8_t)(place.number + count)};
-    c->eip = base;
     run_ops(c, c->scratch);
 }
 
