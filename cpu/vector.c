@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vector.h"
 
+#include "host_float.h"
 #include "x87.h"
 
 /* Operands. */
@@ -77,6 +78,7 @@ static struct sse sse_begin(const struct cpu *c, const struct op *op, unsigned b
                  .unmasked = unmasked,
                  .flush_to_zero = mxcsr & MXCSR_FTZ},
         .denormals_are_zero = mxcsr & MXCSR_DAZ,
+        .host = DENALI_HOST_FLOAT && host_may_round(mxcsr),
         .bits = (uint8_t)bits,
         .count = (uint8_t)count,
         .immediate = (uint8_t)op->immediate,

@@ -16,6 +16,7 @@ enum vector_file { FILE_GENERAL, FILE_MMX, FILE_XMM };
 struct sse {
     struct real_context real;
     bool denormals_are_zero;
+    bool host;       /* host_may_round() */
     uint8_t settled; /* flags to be set in MXCSR */
     uint8_t bits, count, immediate;
 };

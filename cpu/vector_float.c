@@ -3,6 +3,7 @@
  * SSE floating-point operations (Intel SDM vol. 2, by name; NaNs: vol. 1, 4.8.3.5 and table 4-7; exceptions: vol. 1,
  * 11.5.2). Arithmetic is that of real.h.
  */
+#include "host_float.h"
 #include "vector.h"
 
 #define SSE(name)                                                                                                      \
@@ -37,15 +38,36 @@ static uint64_t close(struct sse *f, struct real x, unsigned bits)
     return bits == 32 ? real_to_single(&f->real, x) : real_to_double(&f->real, x);
 }
 
-static bool is_signaling(struct real x)
+/* The bits of a number without its sign, shifted to the top; those of infinity, of the least normal number, and the
+ * highest of the fraction. */
+static uint64_t magnitude(uint64_t value, unsigned bits)
 {
-    return x.class == REAL_NAN && !(x.significand & QUIET_BIT);
+    return value << (64 - bits) << 1;
 }
 
-static void note_signaling(struct sse *f, struct real x)
+static uint64_t infinite(unsigned bits)
 {
-    if (is_signaling(x))
-        f->real.raised |= REAL_INVALID;
+    return bits == 32 ? UINT64_C(0xFF) << 56 : UINT64_C(0x7FF) << 53;
+}
+
+static uint64_t least_normal(unsigned bits)
+{
+    return UINT64_C(1) << (bits == 32 ? 56 : 53);
+}
+
+static uint64_t quiet_bit(unsigned bits)
+{
+    return UINT64_C(1) << (bits == 32 ? 22 : 51);
+}
+
+static bool is_nan(uint64_t value, unsigned bits)
+{
+    return magnitude(value, bits) > infinite(bits);
+}
+
+static bool is_signaling(uint64_t value, unsigned bits)
+{
+    return is_nan(value, bits) && !(value & quiet_bit(bits));
 }
 
 static void note_denormal(struct sse *f, struct real x)
@@ -55,14 +77,13 @@ static void note_denormal(struct sse *f, struct real x)
 }
 
 /* Is one of them a NaN? Then *nan is the first that is, made quiet. */
-static bool takes_nan(struct sse *f, struct real x, struct real y, struct real *nan)
+static bool takes_nan(struct sse *f, uint64_t a, uint64_t b, uint64_t *nan)
 {
-    if (x.class != REAL_NAN && y.class != REAL_NAN)
+    if (likely(!is_nan(a, f->bits) && !is_nan(b, f->bits)))
         return false;
-    note_signaling(f, x);
-    note_signaling(f, y);
-    *nan = x.class == REAL_NAN ? x : y;
-    nan->significand |= QUIET_BIT;
+    if (is_signaling(a, f->bits) || is_signaling(b, f->bits))
+        f->real.raised |= REAL_INVALID;
+    *nan = (is_nan(a, f->bits) ? a : b) | quiet_bit(f->bits);
     return true;
 }
 
@@ -70,10 +91,10 @@ typedef struct real real_binary_fn(struct real_context *, struct real, struct re
 
 static uint64_t binary(struct sse *f, uint64_t a, uint64_t b, real_binary_fn *operation)
 {
-    struct real x = open(f, a, f->bits), y = open(f, b, f->bits), result;
-    if (!takes_nan(f, x, y, &result))
-        result = operation(&f->real, x, y);
-    return close(f, result, f->bits);
+    uint64_t nan;
+    if (takes_nan(f, a, b, &nan))
+        return nan;
+    return close(f, operation(&f->real, open(f, a, f->bits), open(f, b, f->bits)), f->bits);
 }
 
 static struct real real_subtract(struct real_context *context, struct real x, struct real y)
@@ -81,45 +102,58 @@ static struct real real_subtract(struct real_context *context, struct real x, st
     return real_add(context, x, real_negate(y));
 }
 
-static uint64_t add(struct sse *f, uint64_t a, uint64_t b)
-{
-    return binary(f, a, b, real_add);
-}
-
-static uint64_t subtract(struct sse *f, uint64_t a, uint64_t b)
-{
-    return binary(f, a, b, real_subtract);
-}
-
-static uint64_t multiply(struct sse *f, uint64_t a, uint64_t b)
-{
-    return binary(f, a, b, real_multiply);
-}
-
-static uint64_t divide(struct sse *f, uint64_t a, uint64_t b)
-{
-    return binary(f, a, b, real_divide);
-}
+/* Of an instruction that the host could not do as a whole, it may do one element. */
+#define BINARY(name, NAME, operation)                                                                                  \
+    static uint64_t name(struct sse *f, uint64_t a, uint64_t b)                                                        \
+    {                                                                                                                  \
+        uint64_t result = 0;                                                                                           \
+        if (f->host && (f->bits == 32 ? host_##NAME##_single : host_##NAME##_double)(&result, &a, &b))                 \
+            return result;                                                                                             \
+        return binary(f, a, b, operation);                                                                             \
+    }
+BINARY(add, ADD, real_add)
+BINARY(subtract, SUB, real_subtract)
+BINARY(multiply, MUL, real_multiply)
+BINARY(divide, DIV, real_divide)
 
 static uint64_t square_root(struct sse *f, uint64_t a, uint64_t b)
 {
-    struct real x = open(f, b, f->bits), result;
+    uint64_t nan;
     (void)a;
-    if (!takes_nan(f, x, x, &result))
-        result = real_square_root(&f->real, x);
-    return close(f, result, f->bits);
+    if (takes_nan(f, b, b, &nan))
+        return nan;
+    return close(f, real_square_root(&f->real, open(f, b, f->bits)), f->bits);
 }
 
 enum { UNORDERED = 2 };
 
+static bool is_denormal(uint64_t value, unsigned bits)
+{
+    return magnitude(value, bits) != 0 && magnitude(value, bits) < least_normal(bits);
+}
+
+/* Integers that are in the order of the numbers. */
+static int64_t ordered(uint64_t value, unsigned bits)
+{
+    const int64_t size = (int64_t)(magnitude(value, bits) >> 1);
+    return value >> (bits - 1) & 1 ? -size : size;
+}
+
+static int integer_order(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
 int sse_order(struct sse *f, uint64_t a, uint64_t b, bool quiet)
 {
-    struct real x = open(f, a, f->bits), y = open(f, b, f->bits);
-    if (x.class == REAL_NAN || y.class == REAL_NAN) {
-        if (!quiet || is_signaling(x) || is_signaling(y))
-            f->real.raised |= REAL_INVALID;
+    uint64_t nan;
+    if (takes_nan(f, a, b, &nan)) {
+        f->real.raised |= quiet ? 0 : REAL_INVALID;
         return UNORDERED;
     }
+    if (likely(!is_denormal(a, f->bits) && !is_denormal(b, f->bits)))
+        return integer_order(ordered(a, f->bits), ordered(b, f->bits));
+    struct real x = open(f, a, f->bits), y = open(f, b, f->bits);
     note_denormal(f, x);
     note_denormal(f, y);
     return real_compare(x, y);
@@ -156,17 +190,19 @@ enum { ROUND_AS_MXCSR = 4, ROUND_SILENTLY = 8 };
 static uint64_t round_integral(struct sse *f, uint64_t a, uint64_t b)
 {
     struct real_context context = f->real;
-    struct real x = open(f, b, f->bits), result;
+    struct real x = open(f, b, f->bits);
+    uint64_t nan;
 
     (void)a;
+    if (takes_nan(f, b, b, &nan))
+        return nan;
     x.denormal = false; /* none of these instructions raises that */
     context.raised = 0;
     if (!(f->immediate & ROUND_AS_MXCSR))
         context.rounding = f->immediate & 3;
-    if (!takes_nan(f, x, x, &result))
-        result = real_round(&context, x);
+    x = real_round(&context, x);
     f->real.raised |= f->immediate & ROUND_SILENTLY ? 0 : context.raised;
-    return close(f, result, f->bits);
+    return close(f, x, f->bits);
 }
 
 typedef uint64_t element_fn(struct sse *, uint64_t a, uint64_t b);
@@ -240,7 +276,8 @@ SSE(DP)
 static uint64_t change_format(struct sse *f, uint64_t value, unsigned from, unsigned to)
 {
     struct real x = open(f, value, from);
-    note_signaling(f, x);
+    if (is_signaling(value, from))
+        f->real.raised |= REAL_INVALID;
     note_denormal(f, x);
     if (x.class == REAL_NAN)
         x.significand |= QUIET_BIT;
