@@ -9,6 +9,7 @@ void access_use_memory(struct cpu *c, struct memory *memory)
 
     c->memory = memory;
     c->flat = memory->flat;
+    c->direct = memory->direct;
     c->flat_end = flat ? memory->size - FLAT_MARGIN : 0;
     c->tag = c->translating ? mmu_tag(c) : (memory->tag + 1) << TAG_SHIFT;
 }
@@ -57,6 +58,13 @@ static void entry_fill(struct cpu *c, uint32_t address, struct page *page, bool 
     entry->offset = (uintptr_t)page->bytes - (address & ~PAGE_MASK);
     entry->read_key = key;
     entry->write_key = writable ? key : 0;
+}
+
+/* The page lies in the piece, and nobody has to be asked before a store into it. */
+static void direct_set(struct memory *memory, uint32_t number, const struct page *page)
+{
+    if (memory->flat && page->bytes == memory->flat + ((size_t)number << PAGE_SHIFT))
+        memset(memory->direct + (size_t)number * DIRECT_PIECES, 1, DIRECT_PIECES - 1);
 }
 
 struct page *fetch_page(struct cpu *c, uint32_t address)
@@ -137,7 +145,10 @@ static uint8_t *writable(struct cpu *c, uint32_t address, uint32_t length)
     code_written(page, offset, length);
     if (to_interrupts)
         c->check = true;
-    entry_fill(c, address, page, number != 0 && !page->code);
+    const bool at_once = number != 0 && !page->code;
+    entry_fill(c, address, page, at_once);
+    if (at_once)
+        direct_set(memory, number, page);
     return page->bytes + offset;
 }
 
@@ -185,6 +196,9 @@ void access_protect(struct cpu *c, const struct page *page)
     for (size_t i = 0; i < TLB_ENTRIES; i++)
         if (c->tlb[i].page == page)
             c->tlb[i].write_key = 0;
+    const uintptr_t distance = (uintptr_t)page->bytes - (uintptr_t)c->memory->flat;
+    if (c->memory->flat && distance < c->memory->size)
+        memory_direct_clear(c->memory, (uint32_t)(distance >> PAGE_SHIFT));
 }
 
 uint32_t register_read(struct cpu *c, uint32_t offset)

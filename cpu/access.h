@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Guest memory, as operations reach it. The fast path of a load or store is one TLB compare and one addition, or of a
- * load from a memory that lies in one piece, one compare with its end. A page crossing, a page seen for the first time,
- * a page with decoded code in it, the virtual register page on a store, and faults take the slow path in access.c. With
- * the MMU on, a guest's address is translated there and nowhere else.
+ * Guest memory, as operations reach it. The fast path of a load or store is one TLB compare and one addition, or in a
+ * memory that lies in one piece, one compare with its end, and of a store one look at whether it may be done there. A
+ * page crossing, a page seen for the first time, a page with decoded code in it, the virtual register page on a store,
+ * and faults take the slow path in access.c. With the MMU on, a guest's address is translated there and nowhere else.
  *
  * On failure an access sets cpu.stop (and cpu.exception); the operation then returns op_stop(). Nothing has been
  * written, and nothing else may have been changed by the operation before.
@@ -94,24 +94,52 @@ INLINE bool store(struct cpu *c, uint32_t address, uint32_t value, unsigned byte
 }
 
 /* The fast path alone: false means that somebody else has to do it. */
+INLINE bool read_fast(struct cpu *c, uint32_t address, unsigned bytes, const uint8_t **operand)
+{
+    if (likely(address < c->flat_end)) {
+        *operand = c->flat + address;
+        return true;
+    }
+    const struct tlb_entry *entry = tlb_entry(c, address);
+    *operand = (const uint8_t *)(entry->offset + address);
+    return likely(entry->read_key == tlb_key(c, address + (bytes - 1)));
+}
+
 INLINE bool load_fast(struct cpu *c, uint32_t address, unsigned bytes, uint32_t *value)
 {
     if (likely(address < c->flat_end)) {
         *value = bytes_get(c->flat + address, bytes);
         return true;
     }
-    const struct tlb_entry *entry = tlb_entry(c, address);
-    if (unlikely(entry->read_key != tlb_key(c, address + (bytes - 1))))
+    const uint8_t *operand;
+    if (unlikely(!read_fast(c, address, bytes, &operand)))
         return false;
-    *value = bytes_get((const uint8_t *)(entry->offset + address), bytes);
+    *value = bytes_get(operand, bytes);
     return true;
 }
 
 INLINE bool modify_fast(struct cpu *c, uint32_t address, unsigned bytes, uint8_t **operand)
 {
+    if (likely(address < c->flat_end) && likely(c->direct[address >> DIRECT_SHIFT])) {
+        *operand = (uint8_t *)(uintptr_t)c->flat + address;
+        return true;
+    }
     const struct tlb_entry *entry = tlb_entry(c, address);
     *operand = (uint8_t *)(entry->offset + address);
     return likely(entry->write_key == tlb_key(c, address + (bytes - 1)));
+}
+
+INLINE bool store_fast(struct cpu *c, uint32_t address, uint32_t value, unsigned bytes)
+{
+    if (likely(address < c->flat_end) && likely(c->direct[address >> DIRECT_SHIFT])) {
+        bytes_put((uint8_t *)(uintptr_t)c->flat + address, value, bytes);
+        return true;
+    }
+    uint8_t *operand;
+    if (unlikely(!modify_fast(c, address, bytes, &operand)))
+        return false;
+    bytes_put(operand, value, bytes);
+    return true;
 }
 
 /* For read-modify-write: where the operand is, writable, or NULL. After writing it call modify_end(). */

@@ -187,38 +187,33 @@ static void build_address(struct builder *b, struct op *op, const struct insn *i
     op->displacement = 0;
 }
 
-/* The number of a 32-bit register, or what is no such number. */
-static unsigned register_number(uint8_t slot)
+/* Index of the registers in a table of handlers that know them, or -1: they are not in it. */
+static int known_index(enum known_by by, const struct op *op)
 {
-    return slot % 4 == 0 ? slot / 4 : CPU_REGISTERS;
-}
-
-/* The handler that knows the registers; NULL: there is none. */
-static op_fn *handler_known(const struct handlers *handlers, const struct op *op, bool unseen)
-{
-    const unsigned d = register_number(op->destination), s = register_number(op->source), b = register_number(op->base);
+    const unsigned d = op->destination, s = op->source, b = op->base;
     const struct {
-        unsigned first, second;
-    } by[] = {[KNOWN_BY_NONE] = {CPU_REGISTERS, 0},
-              [KNOWN_BY_D] = {0, d},
-              [KNOWN_BY_S] = {0, s},
-              [KNOWN_BY_B] = {0, b},
-              [KNOWN_BY_DS] = {d, s},
-              [KNOWN_BY_DB] = {d, b},
-              [KNOWN_BY_SB] = {s, b}};
-    const unsigned first = by[handlers->known_by].first, second = by[handlers->known_by].second;
+        unsigned first, second, seconds; /* slots; and the numbers of registers that there are */
+    } choices[] = {[KNOWN_BY_NONE] = {0, 0, 0},         [KNOWN_BY_D] = {0, d, CPU_REGISTERS},
+                   [KNOWN_BY_EAX] = {0, d, 1},          [KNOWN_BY_S] = {0, s, CPU_REGISTERS},
+                   [KNOWN_BY_B] = {0, b, KNOWN_BASES},  [KNOWN_BY_DS] = {d, s, CPU_REGISTERS},
+                   [KNOWN_BY_DB] = {d, b, KNOWN_BASES}, [KNOWN_BY_SB] = {s, b, KNOWN_BASES}};
+    const unsigned first = choices[by].first, second = choices[by].second, seconds = choices[by].seconds;
 
-    if (op->index != SLOT_ZERO || first >= CPU_REGISTERS || second >= CPU_REGISTERS)
-        return NULL;
-    return handlers->known[unseen][first * CPU_REGISTERS + second];
+    if (op->index != SLOT_ZERO || first % 4 || second % 4 || first / 4 >= CPU_REGISTERS || second / 4 >= seconds)
+        return -1;
+    return (int)(first / 4 * seconds + second / 4);
 }
 
 static op_fn *handler(const struct insn *insn, const struct op *op, bool unseen)
 {
     if (insn->illegal)
         return op_illegal;
-    op_fn *known = handler_known(insn->run, op, unseen);
-    return known ? known : insn->run->run[unseen][op->index == SLOT_ZERO ? ADDRESS_BASE : ADDRESS_ANY];
+    const int index = known_index(insn->run->known_by, op);
+    if (index >= 0)
+        return insn->run->known[unseen][index];
+    if (insn->run->indexed && op->index % 4 == 0 && op->index < 4 * CPU_REGISTERS)
+        return insn->run->indexed[op->index + op->scale];
+    return insn->run->run[unseen][op->index == SLOT_ZERO ? ADDRESS_BASE : ADDRESS_ANY];
 }
 
 static bool is_jump(const struct insn *insn)
@@ -286,10 +281,34 @@ static void build_fuse(struct builder *b, unsigned number, struct op *op)
 
     if (number + 1 == b->instructions || first->illegal || !is_conditional(second))
         return;
-    op_fn *const *fused = first->run->fused[op->index == SLOT_ZERO ? ADDRESS_BASE : ADDRESS_ANY];
-    unsigned condition = second->encoding->first & 15;
+    const struct handlers *handlers = first->run;
+    op_fn *const *fused = handlers->fused[op->index == SLOT_ZERO ? ADDRESS_BASE : ADDRESS_ANY];
+    const unsigned condition = second->encoding->first & 15;
+    const int index = known_index(handlers->fused_by, op);
+    op_fn *known = index >= 0 ? handlers->fused_known[condition][index] : NULL;
     if (fused && fused[condition])
-        op->run = fused[condition];
+        op->run = known ? known : fused[condition];
+}
+
+static bool is_in_run(const struct insn *insn, enum form form)
+{
+    const uint8_t slot = form == FORM_push_Zv ? insn->source : insn->destination;
+    return insn->encoding->form == form && insn->width == 32 && !insn->illegal && slot != ESP * 4;
+}
+
+/* Two to four PUSHes, or POPs, that begin here: the first operation does the work of all. */
+static void build_run(const struct builder *b, unsigned number, struct op *op)
+{
+    static op_fn *const pushes[] = {op_push_2, op_push_3, op_push_4}, *const pops[] = {op_pop_2, op_pop_3, op_pop_4};
+    const enum form form = b->insns[number].encoding->form;
+    unsigned count = 0;
+
+    if (form != FORM_push_Zv && form != FORM_pop_Zv)
+        return;
+    while (count < RUN_MOST && number + count < b->instructions && is_in_run(&b->insns[number + count], form))
+        count++;
+    if (count >= RUN_LEAST)
+        op->run = (form == FORM_push_Zv ? pushes : pops)[count - RUN_LEAST];
 }
 
 /* A jump that has been followed is an instruction, but no operation. */
@@ -314,6 +333,7 @@ static void build_ops(struct builder *b, bool straddles)
             continue;
         build_instruction(b, i, straddles);
         build_fuse(b, i, &b->ops[b->count - 1]);
+        build_run(b, i, &b->ops[b->count - 1]);
     }
     b->parts[b->instructions].op = (uint8_t)b->count;
     if (leads_away(&b->insns[b->instructions - 1]))

@@ -4,10 +4,10 @@
  *
  * A block is a run of decoded instructions of one page: up to a jump that is likely to be taken; conditional jumps
  * forward lead out of it, jumps within the page are followed while decoding. It knows no absolute address: operations
- * find theirs from cpu.eip, which holds the address of the current block's page. So all machines that share a page share
- * its blocks, wherever they have it. Each operation is one function that ends by calling the next
- * (NEXT), so a block runs without a central loop; at its end it goes to the next block through a link, if that has been
- * found before.
+ * find theirs from cpu.eip, which holds the address of the current block's page. So all machines that share a page
+ * share its blocks, wherever they have it. Each operation is one function that ends by calling the next (NEXT), so a
+ * block runs without a central loop; at its end it goes to the next block through a link, if that has been found
+ * before.
  */
 #pragma once
 #include <string.h>
@@ -73,10 +73,10 @@ struct op {
     };
     uint8_t destination, source, base, index; /* slots */
     uint8_t scale;
-    uint8_t narrow;    /* 16-bit address size */
-    uint8_t repeat;    /* enum repeat */
-    uint8_t left;      /* instructions of the block after this one */
-    uint8_t straddles; /* it goes on in the next page */
+    uint8_t narrow;     /* 16-bit address size */
+    uint8_t repeat;     /* enum repeat */
+    uint8_t left;       /* instructions of the block after this one */
+    uint8_t straddles;  /* it goes on in the next page */
     int16_t start, end; /* of the instruction, relative to the page's start */
 };
 _Static_assert(sizeof(struct op) == 32, "two operations in a cache line");
@@ -225,6 +225,7 @@ struct cpu {
     uint64_t tag;          /* of the memory, in place for a TLB key */
     struct memory *memory; /* borrowed for the run */
     const uint8_t *flat;   /* memory.flat, for addresses below flat_end; no access of 16 bytes leaves it then */
+    const uint8_t *direct; /* memory.direct, for the same addresses */
     uint32_t flat_end;
     struct cpu_state *state; /* the same; registers and flags are stored when the run ends */
     uint64_t start_cycles;   /* cycle counter and budget when the run began */
@@ -271,6 +272,11 @@ op_fn op_address, op_end, op_check_tail; /* operations that are no instructions 
 /* The less usual ways of a jump: into another page, by this link; to cpu.target; with a 16-bit target; into the block
  * of this page with this first operation, for which the budget, already reduced, is not enough. */
 op_fn op_go_far, op_land, op_jump_narrow, op_out_of_budget;
+
+/* So many PUSHes or POPs of 32-bit registers in a row, ESP not among them. */
+#define RUN_LEAST 2
+#define RUN_MOST  4
+op_fn op_push_2, op_push_3, op_push_4, op_pop_2, op_pop_3, op_pop_4;
 
 static inline uint32_t *cpu_slot(struct cpu *c, unsigned slot)
 {

@@ -115,15 +115,33 @@ INLINE uint32_t flags_add(struct flags *f, uint32_t a, uint32_t b, unsigned carr
     return flags_carry_out(f, a, b, (uint64_t)a + b + carry, bits);
 }
 
-/* a - b - borrow: the carries are the borrows. */
+/* Does a - b leave the range of signed numbers of so many bits? */
+INLINE bool overflows(uint32_t a, uint32_t b, unsigned bits)
+{
+    int8_t byte;
+    int16_t word;
+    return bits == 8 ? __builtin_sub_overflow((int8_t)a, (int8_t)b, &byte)
+                     : __builtin_sub_overflow((int16_t)a, (int16_t)b, &word);
+}
+
+/* a - b - borrow: the carries are the borrows. A narrow difference that does not overflow has the flags of the same
+ * difference of 32 bits: sign-extended numbers are in the same order, signed or not. */
 INLINE uint32_t flags_subtract(struct flags *f, uint32_t a, uint32_t b, unsigned borrow, unsigned bits)
 {
+    if (bits < 32 && __builtin_constant_p(borrow) && borrow == 0 && likely(!overflows(a, b, bits))) {
+        const uint32_t wide_a = (uint32_t)sign_extend(a, bits), wide_b = (uint32_t)sign_extend(b, bits);
+        *f = (struct flags){.result = (uint64_t)wide_a - wide_b, .mix = wide_a ^ wide_b};
+        return truncate(a - b, bits);
+    }
     return flags_carry_out(f, a, b, (uint64_t)a - b - borrow, bits);
 }
 
 INLINE uint32_t flags_logic(struct flags *f, uint32_t value, unsigned bits)
 {
-    flags_set(f, value, 0, bits);
+    const uint64_t result = (uint32_t)sign_extend(value, bits);
+    uint64_t mix = result;
+    __asm__("" : "+r"(mix)); /* else gcc puts the two into a vector first, to store them by one instruction */
+    *f = (struct flags){.result = result, .mix = mix};
     return truncate(value, bits);
 }
 

@@ -11,11 +11,17 @@
 #include "op_vector.h"
 #include "op_vector_move.h"
 #include "op_x87.h"
+#include "variants.h"
 
 /* Source operands: R register, I immediate, M memory, K the top of the stack, which is popped, A address, N none.
  * `w` is the width in bits. In a handler fast, base_only and `otherwise` say how it reaches memory,
- * destination, source and base in which slots its registers are. */
-#define ADDRESS base_only ? *cpu_slot(c, base) + op->displacement : address_of(c, op)
+ * destination, source, base and index in which slots its registers are. */
+#define ADDRESS base_value(c, base) + (base_only ? 0 : *cpu_slot(c, index) << scale) + op->displacement
+
+INLINE uint32_t base_value(struct cpu *c, unsigned base)
+{
+    return __builtin_constant_p(base) && base == SLOT_ZERO ? 0 : *cpu_slot(c, base);
+}
 
 /* The same as load_fast() and modify_fast(), whatever it takes. */
 INLINE bool load_any(struct cpu *c, uint32_t address, unsigned bytes, uint32_t *value)
@@ -53,14 +59,8 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 
 /* Destinations: R, M, K pushed, N. */
 #define STORE(address, value, w)                                                                                       \
-    if (fast) {                                                                                                        \
-        uint8_t *place;                                                                                                \
-        if (unlikely(!modify_fast(c, address, (w) / 8, &place)))                                                       \
-            TAIL otherwise(c, op);                                                                                     \
-        bytes_put(place, value, (w) / 8);                                                                              \
-    } else if (unlikely(!store(c, address, value, (w) / 8))) {                                                         \
-        TAIL otherwise(c, op);                                                                                         \
-    }
+    if (unlikely(!(fast ? store_fast : store)(c, address, value, (w) / 8)))                                            \
+        TAIL otherwise(c, op);
 
 #define MODIFY(w)                                                                                                      \
     ({                                                                                                                 \
@@ -195,205 +195,18 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 /* One handler. `fast`: accesses that the TLB does not have at hand are left to the handler `otherwise`, which starts
  * the instruction again; so the fast one calls nothing and needs no stack. Else it does all itself. */
 #define HANDLER(...) HANDLER_(__VA_ARGS__)
-#define HANDLER_(name, fast_, base_only_, unseen_, fused_, destination_, source_, base_, otherwise_, SHAPE, NAME, DK,  \
-                 dw, SK, sw)                                                                                           \
+#define HANDLER_(name, fast_, base_only_, unseen_, fused_, destination_, source_, base_, index_, scale_, otherwise_,   \
+                 SHAPE, NAME, DK, dw, SK, sw)                                                                          \
     NO_ICF static const struct op *name(struct cpu *c, const struct op *op)                                            \
     {                                                                                                                  \
         const bool fast UNUSED = fast_, base_only UNUSED = base_only_;                                                 \
         const enum condition fused UNUSED = fused_;                                                                    \
         const unsigned destination UNUSED = destination_, source UNUSED = source_, base UNUSED = base_;                \
+        const unsigned index UNUSED = index_, scale UNUSED = scale_;                                                   \
         op_fn *const otherwise UNUSED = otherwise_;                                                                    \
         struct flags copy = c->flags, *f UNUSED = unseen_ ? &copy : &c->flags;                                         \
         SHAPE##_##DK(NAME, dw, SK, sw)                                                                                 \
     }
-
-/* What a handler knows: nothing; that the address has no index; which registers there are. */
-#define NOT_FUSED                        CONDITION_COUNT
-#define SLOWLY                           false, false, false, NOT_FUSED, op->destination, op->source, op->base
-#define ANY(unseen, fused)               true, false, unseen, fused, op->destination, op->source, op->base
-#define BASE(unseen, fused)              true, true, unseen, fused, op->destination, op->source, op->base
-#define WITH_D(unseen, fused, d, unused) true, true, unseen, fused, 4 * d, op->source, op->base
-#define WITH_S(unseen, fused, s, unused) true, true, unseen, fused, op->destination, 4 * s, op->base
-#define WITH_B(unseen, fused, b, unused) true, true, unseen, fused, op->destination, op->source, 4 * b
-#define WITH_DS(unseen, fused, d, s)     true, true, unseen, fused, 4 * d, 4 * s, op->base
-#define WITH_DB(unseen, fused, d, b)     true, true, unseen, fused, 4 * d, op->source, 4 * b
-#define WITH_SB(unseen, fused, s, b)     true, true, unseen, fused, op->destination, 4 * s, 4 * b
-
-#define PER_REGISTER(X, ...)                                                                                           \
-    X(0, 0, __VA_ARGS__)                                                                                               \
-    X(1, 0, __VA_ARGS__)                                                                                               \
-    X(2, 0, __VA_ARGS__)                                                                                               \
-    X(3, 0, __VA_ARGS__) X(4, 0, __VA_ARGS__) X(5, 0, __VA_ARGS__) X(6, 0, __VA_ARGS__) X(7, 0, __VA_ARGS__)
-#define PER_SECOND(X, a, ...)                                                                                          \
-    X(a, 0, __VA_ARGS__)                                                                                               \
-    X(a, 1, __VA_ARGS__)                                                                                               \
-    X(a, 2, __VA_ARGS__)                                                                                               \
-    X(a, 3, __VA_ARGS__) X(a, 4, __VA_ARGS__) X(a, 5, __VA_ARGS__) X(a, 6, __VA_ARGS__) X(a, 7, __VA_ARGS__)
-#define PER_PAIR(X, ...)                                                                                               \
-    PER_SECOND(X, 0, __VA_ARGS__)                                                                                      \
-    PER_SECOND(X, 1, __VA_ARGS__)                                                                                      \
-    PER_SECOND(X, 2, __VA_ARGS__)                                                                                      \
-    PER_SECOND(X, 3, __VA_ARGS__)                                                                                      \
-    PER_SECOND(X, 4, __VA_ARGS__)                                                                                      \
-    PER_SECOND(X, 5, __VA_ARGS__) PER_SECOND(X, 6, __VA_ARGS__) PER_SECOND(X, 7, __VA_ARGS__)
-
-/* A table of handlers that know their registers, and what struct handlers says of two of them. Builds without tail
- * calls are not for speed, and do without: with sanitizers these thousands of functions take minutes to compile. */
-#if CPU_TAIL_CALLS
-#define KNOWING(a, b, id, WITH, unseen, ...) HANDLER(id##_##a##b, WITH(unseen, NOT_FUSED, a, b), __VA_ARGS__)
-#define KNOWN(a, b, id)                      id##_##a##b,
-#define TABLE(PER, id, WITH, unseen, ...)                                                                              \
-    PER(KNOWING, id, WITH, unseen, __VA_ARGS__)                                                                        \
-    static op_fn *const id[] = {PER(KNOWN, id)};
-#define TABLES_BY(by, seen, unseen) .known_by = by, .known = {seen, unseen}
-#else
-#define TABLE(...)
-#define TABLES_BY(...) .known_by = KNOWN_BY_NONE
-#endif
-
-/* What a row and a combination of operand kinds have: see struct handlers. */
-#define HANDLERS_ONE(id, ...)                                                                                          \
-    HANDLER(id##_any, SLOWLY, op_stop, __VA_ARGS__)                                                                    \
-    static const struct handlers id = {.run = {{id##_any, id##_any}, {id##_any, id##_any}}};
-
-/* Where there is memory, a slow handler stands behind the fast ones. */
-#define HANDLERS_MEMORY(id, ...)                                                                                       \
-    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
-        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
-            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__) static const struct handlers id = {     \
-                .run = {{id##_any, id##_base}, {id##_any, id##_base}}};
-
-/* MOVE: with tables. PER and WITH say of which registers, `by` the same. */
-#define HANDLERS_MOVE(PER, WITH, by, id, ...)                                                                          \
-    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
-        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
-            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
-                TABLE(PER, id##_known, WITH, false, id##_slow, __VA_ARGS__) static const struct handlers id = {        \
-                    .run = {{id##_any, id##_base}, {id##_any, id##_base}}, TABLES_BY(by, id##_known, id##_known)};
-
-/* ALU: with flags that are seen and without, alone and with a jump. */
-#define HANDLERS_ALU(PER, WITH, by, id, ...)                                                                           \
-    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
-        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
-            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
-                HANDLER(id##_any_unseen, ANY(true, NOT_FUSED), id##_slow, __VA_ARGS__)                                 \
-                    HANDLER(id##_base_unseen, BASE(true, NOT_FUSED), id##_slow, __VA_ARGS__)                           \
-                        TABLE(PER, id##_known, WITH, false, id##_slow, __VA_ARGS__)                                    \
-                            TABLE(PER, id##_known_unseen, WITH, true, id##_slow, __VA_ARGS__)                          \
-                                FUSED_TABLE(RESULT_CONDITIONS, id##_any_fused, ANY, id##_slow, __VA_ARGS__)            \
-                                    FUSED_TABLE(RESULT_CONDITIONS, id##_base_fused, BASE, id##_slow,                   \
-                                                __VA_ARGS__) static const struct handlers id = {                       \
-                                        .run = {{id##_any, id##_base}, {id##_any_unseen, id##_base_unseen}},           \
-                                        TABLES_BY(by, id##_known, id##_known_unseen),                                  \
-                                        FUSED_BY(id##_any_fused, id##_base_fused)};
-
-/* The same of 8 and 16 bits. */
-#define HANDLERS_ALU_NARROW(id, ...)                                                                                   \
-    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
-        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                               \
-            HANDLER(id##_base, BASE(false, NOT_FUSED), id##_slow, __VA_ARGS__)                                         \
-                HANDLER(id##_any_unseen, ANY(true, NOT_FUSED), id##_slow, __VA_ARGS__)                                 \
-                    HANDLER(id##_base_unseen, BASE(true, NOT_FUSED), id##_slow,                                        \
-                            __VA_ARGS__) static const struct handlers id = {                                           \
-                        .run = {{id##_any, id##_base}, {id##_any_unseen, id##_base_unseen}}};
-
-#define HANDLERS_COMPARE(id, ...)                                                                                      \
-    COLD HANDLER(id##_slow, SLOWLY, op_stop, __VA_ARGS__)                                                              \
-        HANDLER(id##_any, ANY(false, NOT_FUSED), id##_slow, __VA_ARGS__) HANDLER(id##_base, BASE(false, NOT_FUSED),    \
-                                                                                 id##_slow, __VA_ARGS__)               \
-            FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_any_fused, ANY, id##_slow, __VA_ARGS__)                            \
-                FUSED_TABLE(CONDITIONS_OF_COMPARE, id##_base_fused, BASE, id##_slow,                                   \
-                            __VA_ARGS__) static const struct handlers id = {                                           \
-                    .run = {{id##_any, id##_base}, {id##_any, id##_base}}, FUSED_BY(id##_any_fused, id##_base_fused)};
-
-/* A table of handlers for an instruction and the conditional jump behind it, for those conditions that compilers put
- * after a comparison, or after another result. */
-#define CONDITIONS_OF_COMPARE(X, ...)                                                                                  \
-    X(B, __VA_ARGS__)                                                                                                  \
-    X(AE, __VA_ARGS__)                                                                                                 \
-    X(E, __VA_ARGS__)                                                                                                  \
-    X(NE, __VA_ARGS__)                                                                                                 \
-    X(BE, __VA_ARGS__)                                                                                                 \
-    X(A, __VA_ARGS__)                                                                                                  \
-    X(S, __VA_ARGS__) X(NS, __VA_ARGS__) X(L, __VA_ARGS__) X(GE, __VA_ARGS__) X(LE, __VA_ARGS__) X(G, __VA_ARGS__)
-#define RESULT_CONDITIONS(X, ...) X(E, __VA_ARGS__) X(NE, __VA_ARGS__) X(S, __VA_ARGS__) X(NS, __VA_ARGS__)
-
-#if CPU_TAIL_CALLS
-#define FUSING(condition, id, HOW, ...) HANDLER(id##_##condition, HOW(false, CONDITION_##condition), __VA_ARGS__)
-#define FUSION(condition, id)           [CONDITION_##condition] = id##_##condition,
-#define FUSED_TABLE(EACH, id, HOW, ...)                                                                                \
-    EACH(FUSING, id, HOW, __VA_ARGS__)                                                                                 \
-    static op_fn *const id[CONDITION_COUNT] = {EACH(FUSION, id)};
-#define FUSED_BY(any, base) .fused = {any, base}
-#else
-#define FUSED_TABLE(...)
-#define FUSED_BY(...) .fused = {NULL}
-#endif
-
-/* Which of these, by shape, kinds of operands and, where registers are known, width of the destination. */
-#define OP(id, suffix, NAME, SHAPE, DK, dw, SK, sw) OP_##SHAPE(id##suffix, SHAPE, NAME, DK, dw, SK, sw)
-
-#define OP_WRITE(id, SHAPE, NAME, DK, dw, SK, sw) HANDLERS_MEMORY(id, SHAPE, NAME, DK, dw, SK, sw)
-#define OP_MODIFY                                 HANDLERS_MEMORY
-#define OP_COMPARE                                HANDLERS_COMPARE
-#define OP_TARGET                                 HANDLERS_MEMORY
-#define OP_CALL                                   HANDLERS_MEMORY
-#define OP_CALL_TARGET                            HANDLERS_MEMORY
-#define OP_BRANCH                                 HANDLERS_ONE
-#define OP_JUMP                                   HANDLERS_ONE
-#define OP_READ                                   HANDLERS_ONE
-#define OP_EXCHANGE                               HANDLERS_ONE
-#define OP_CUSTOM                                 HANDLERS_ONE
-
-#define OP_MOVE(id, SHAPE, NAME, DK, dw, SK, sw) MOVE_##DK##SK##_##dw(id, SHAPE, NAME, DK, dw, SK, sw)
-#define MOVE_RR_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_DS, KNOWN_BY_DS, __VA_ARGS__)
-#define MOVE_RI_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
-#define MOVE_RM_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_DB, KNOWN_BY_DB, __VA_ARGS__)
-#define MOVE_RA_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_DB, KNOWN_BY_DB, __VA_ARGS__)
-#define MOVE_MR_32(...)                          HANDLERS_MOVE(PER_PAIR, WITH_SB, KNOWN_BY_SB, __VA_ARGS__)
-#define MOVE_MI_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_B, KNOWN_BY_B, __VA_ARGS__)
-#define MOVE_KR_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_S, KNOWN_BY_S, __VA_ARGS__)
-#define MOVE_RK_32(...)                          HANDLERS_MOVE(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
-#define MOVE_KM_32                               HANDLERS_MEMORY
-#define MOVE_KI_32                               HANDLERS_MEMORY
-#define MOVE_RR_16                               HANDLERS_MEMORY
-#define MOVE_RI_16                               HANDLERS_MEMORY
-#define MOVE_RM_16                               HANDLERS_MEMORY
-#define MOVE_RA_16                               HANDLERS_MEMORY
-#define MOVE_MR_16                               HANDLERS_MEMORY
-#define MOVE_MI_16                               HANDLERS_MEMORY
-#define MOVE_KR_16                               HANDLERS_MEMORY
-#define MOVE_RK_16                               HANDLERS_MEMORY
-#define MOVE_KM_16                               HANDLERS_MEMORY
-#define MOVE_KI_16                               HANDLERS_MEMORY
-#define MOVE_RR_8                                HANDLERS_MEMORY
-#define MOVE_RI_8                                HANDLERS_MEMORY
-#define MOVE_RM_8                                HANDLERS_MEMORY
-#define MOVE_MR_8                                HANDLERS_MEMORY
-#define MOVE_MI_8                                HANDLERS_MEMORY
-
-#define OP_ALU(id, SHAPE, NAME, DK, dw, SK, sw) ALU_##DK##SK##_##dw(id, SHAPE, NAME, DK, dw, SK, sw)
-#define ALU_RR_32(...)                          HANDLERS_ALU(PER_PAIR, WITH_DS, KNOWN_BY_DS, __VA_ARGS__)
-#define ALU_RI_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
-#define ALU_RN_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_D, KNOWN_BY_D, __VA_ARGS__)
-#define ALU_RM_32(...)                          HANDLERS_ALU(PER_PAIR, WITH_DB, KNOWN_BY_DB, __VA_ARGS__)
-#define ALU_MR_32(...)                          HANDLERS_ALU(PER_PAIR, WITH_SB, KNOWN_BY_SB, __VA_ARGS__)
-#define ALU_MI_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_B, KNOWN_BY_B, __VA_ARGS__)
-#define ALU_MN_32(...)                          HANDLERS_ALU(PER_REGISTER, WITH_B, KNOWN_BY_B, __VA_ARGS__)
-#define ALU_RR_16                               HANDLERS_ALU_NARROW
-#define ALU_RI_16                               HANDLERS_ALU_NARROW
-#define ALU_RN_16                               HANDLERS_ALU_NARROW
-#define ALU_RM_16                               HANDLERS_ALU_NARROW
-#define ALU_MR_16                               HANDLERS_ALU_NARROW
-#define ALU_MI_16                               HANDLERS_ALU_NARROW
-#define ALU_MN_16                               HANDLERS_ALU_NARROW
-#define ALU_RR_8                                HANDLERS_ALU_NARROW
-#define ALU_RI_8                                HANDLERS_ALU_NARROW
-#define ALU_RN_8                                HANDLERS_ALU_NARROW
-#define ALU_RM_8                                HANDLERS_ALU_NARROW
-#define ALU_MR_8                                HANDLERS_ALU_NARROW
-#define ALU_MI_8                                HANDLERS_ALU_NARROW
-#define ALU_MN_8                                HANDLERS_ALU_NARROW
 
 /* Handlers of each form. Suffixes: r, m by ModRM; 32, 16 by operand size. */
 #define ONE(id, B, S, DK, SK, w) OP(id, , B, S, DK, w, SK, w)
@@ -405,6 +218,9 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 #define WIDE_G(id, B, S, sw32, sw16)                                                                                   \
     OP(id, r32, B, S, R, 32, R, sw32)                                                                                  \
     OP(id, m32, B, S, R, 32, M, sw32) OP(id, r16, B, S, R, 16, R, sw16) OP(id, m16, B, S, R, 16, M, sw16)
+#define WIDE_OTHER(id, B, S)                                                                                           \
+    OP_OTHER(id, r32, B, S, R, 32, R, 32)                                                                              \
+    OP(id, m32, B, S, R, 32, M, 32) OP_OTHER(id, r16, B, S, R, 16, R, 16) OP(id, m16, B, S, R, 16, M, 16)
 
 #define FORM_NONE(id, B, S)     ONE(id, B, S, N, N, 32)
 #define FORM_NONE_b(id, B, S)   ONE(id, B, S, N, N, 8)
@@ -419,13 +235,13 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 #define FORM_Jb(id, B, S)       WIDE(id, B, S, N, N)
 #define FORM_Jz(id, B, S)       WIDE(id, B, S, N, N)
 #define FORM_AL_Ib(id, B, S)    ONE(id, B, S, R, I, 8)
-#define FORM_eAX_Iz(id, B, S)   WIDE(id, B, S, R, I)
+#define FORM_eAX_Iz(id, B, S)   OP_EAX(id, 32, B, S, R, 32, I, 32) OP(id, 16, B, S, R, 16, I, 16)
 #define FORM_AL_port(id, B, S)  ONE(id, B, S, N, I, 8)
 #define FORM_eAX_port(id, B, S) WIDE(id, B, S, N, I)
 #define FORM_AL_Ob(id, B, S)    ONE(id, B, S, R, M, 8)
-#define FORM_eAX_Ov(id, B, S)   WIDE(id, B, S, R, M)
+#define FORM_eAX_Ov(id, B, S)   OP_EAX(id, 32, B, S, R, 32, M, 32) OP(id, 16, B, S, R, 16, M, 16)
 #define FORM_Ob_AL(id, B, S)    ONE(id, B, S, M, R, 8)
-#define FORM_Ov_eAX(id, B, S)   WIDE(id, B, S, M, R)
+#define FORM_Ov_eAX(id, B, S)   OP_EAX(id, 32, B, S, M, 32, R, 32) OP(id, 16, B, S, M, 16, R, 16)
 #define FORM_Zv(id, B, S)       WIDE(id, B, S, R, N)
 #define FORM_Zv_eAX(id, B, S)   WIDE(id, B, S, R, R)
 #define FORM_push_Zv(id, B, S)  WIDE(id, B, S, K, R)
@@ -455,7 +271,7 @@ INLINE bool modify_any(struct cpu *c, uint32_t address, unsigned bytes, uint8_t 
 #define FORM_Ev_Gv_address(id, B, S) WIDE_E(id, B, S, R)
 #define FORM_Ev_Gv_Ib(id, B, S)      WIDE_E(id, B, S, R)
 #define FORM_Gb_Eb(id, B, S)         OP(id, r, B, S, R, 8, R, 8) OP(id, m, B, S, R, 8, M, 8)
-#define FORM_Gv_Ev(id, B, S)         WIDE_G(id, B, S, 32, 16)
+#define FORM_Gv_Ev(id, B, S)         WIDE_OTHER(id, B, S)
 #define FORM_Gv_Eb(id, B, S)         WIDE_G(id, B, S, 8, 8)
 #define FORM_Gv_Ew(id, B, S)         WIDE_G(id, B, S, 16, 16)
 #define FORM_Gv_M(id, B, S)          OP(id, m32, B, S, M, 32, N, 32) OP(id, m16, B, S, M, 16, N, 16)

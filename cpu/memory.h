@@ -7,6 +7,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "denali.h"
 
@@ -39,4 +40,16 @@ struct memory {
     /* All `size` bytes in one piece, for reading; NULL: only page by page. They are at all times what `read` shows.
      * When the pointer changes, so does the tag. */
     const uint8_t *flat;
+    /* With `flat`: which of its pieces of 64 bytes the CPU may write at once, not 0 = may. The CPU sets these for a
+     * page that it has been given to write, but for the last piece: what begins there may go on in the next page.
+     * Whoever takes such a page away, or shares it, clears them with memory_direct_clear(). */
+    uint8_t *direct;
 };
+
+#define DIRECT_SHIFT  6
+#define DIRECT_PIECES (PAGE_SIZE >> DIRECT_SHIFT) /* of a page */
+
+static inline void memory_direct_clear(struct memory *memory, uint32_t number)
+{
+    memset(memory->direct + (size_t)number * DIRECT_PIECES, 0, DIRECT_PIECES);
+}

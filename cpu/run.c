@@ -81,6 +81,51 @@ const struct op *op_out_of_budget(struct cpu *c, const struct op *op)
     return NULL;
 }
 
+/* Runs of PUSHes and POPs ask once for all their memory. Where it is not at hand, each goes by itself. */
+
+static const struct op *push_alone(struct cpu *c, const struct op *op)
+{
+    if (!push(c, *cpu_slot(c, op->source), 32))
+        return op_stop(c, op);
+    NEXT(c, op + 1);
+}
+
+static const struct op *pop_alone(struct cpu *c, const struct op *op)
+{
+    const uint64_t value = pop(c, 32);
+    if (value & LOAD_FAILED)
+        return op_stop(c, op);
+    *cpu_slot(c, op->destination) = (uint32_t)value;
+    NEXT(c, op + 1);
+}
+
+#define OP_RUN(count)                                                                                                  \
+    const struct op *op_push_##count(struct cpu *c, const struct op *op)                                               \
+    {                                                                                                                  \
+        const uint32_t top = c->slots[ESP] - 4 * (count);                                                              \
+        uint8_t *place;                                                                                                \
+        if (unlikely(!modify_fast(c, top, 4 * (count), &place)))                                                       \
+            TAIL push_alone(c, op);                                                                                    \
+        for (unsigned i = 0; i < (count); i++)                                                                         \
+            bytes_put(place + 4 * ((count)-1 - i), *cpu_slot(c, op[i].source), 4);                                     \
+        c->slots[ESP] = top;                                                                                           \
+        NEXT(c, op + (count));                                                                                         \
+    }                                                                                                                  \
+    const struct op *op_pop_##count(struct cpu *c, const struct op *op)                                                \
+    {                                                                                                                  \
+        const uint8_t *place;                                                                                          \
+        if (unlikely(!read_fast(c, c->slots[ESP], 4 * (count), &place)))                                               \
+            TAIL pop_alone(c, op);                                                                                     \
+        for (unsigned i = 0; i < (count); i++)                                                                         \
+            *cpu_slot(c, op[i].destination) = bytes_get(place + 4 * i, 4);                                             \
+        c->slots[ESP] += 4 * (count);                                                                                  \
+        NEXT(c, op + (count));                                                                                         \
+    }
+OP_RUN(2)
+OP_RUN(3)
+OP_RUN(4)
+_Static_assert(4 * RUN_MOST <= FLAT_MARGIN, "a run is one access");
+
 static struct code *code_at(struct cpu *c, uint32_t eip)
 {
     const struct tlb_entry *entry = tlb_entry(c, eip);
@@ -132,12 +177,12 @@ const struct op *op_check_tail(struct cpu *c, const struct op *op)
     NEXT(c, op + 1);
 }
 
-/* A block at cpu.eip, or a part of it, for which the budget is enough. */
-static void run_ops(struct cpu *c, const struct block *block)
+/* Operations of the page at cpu.eip, for whose instructions the budget is enough. */
+static void run_ops(struct cpu *c, const struct op *op, unsigned instructions)
 {
-    c->budget -= block->instructions;
+    c->budget -= instructions;
     c->eip &= ~PAGE_MASK;
-    for (const struct op *op = block->ops; op;)
+    while (op)
         op = op->run(c, op);
 }
 
@@ -205,9 +250,12 @@ static bool deliver_exception(struct cpu *c, struct cpu_exception exception)
 
 static bool deliver_interrupt(struct cpu *c)
 {
+    const uint8_t *registers = c->memory->ops->read(c->memory, 0)->bytes;
+
     c->check = false;
-    uint32_t handler = register_read(c, DENALI_REG_IRQ_HANDLER);
-    if (handler == 0 || !register_read(c, DENALI_REG_IRQ_ENABLED) || !register_read(c, DENALI_REG_IRQ_PENDING))
+    const uint32_t handler = bytes_get(registers + DENALI_REG_IRQ_HANDLER, 4);
+    if (handler == 0 || !bytes_get(registers + DENALI_REG_IRQ_ENABLED, 4) ||
+        !bytes_get(registers + DENALI_REG_IRQ_PENDING, 4))
         return true;
     if (!deliver(c, handler, (struct cpu_exception){.number = CPU_INTERRUPT}))
         return false;
@@ -229,7 +277,7 @@ static void run_alone(struct cpu *c)
     c->budget -= rest;
     c->start_budget -= rest;
     c->alone = true;
-    run_ops(c, c->scratch);
+    run_ops(c, c->scratch->ops, c->scratch->instructions);
     c->alone = false;
     c->budget += rest;
     c->start_budget += rest;
@@ -270,24 +318,19 @@ static struct place resume(struct cpu *c)
     return (struct place){.block = block, .number = resume->number};
 }
 
-/* Some instructions of a block, as many as the budget allows. */
+/* Fewer instructions of a block than are left of it: as many as the budget allows. */
 static void run_part(struct cpu *c, struct place place)
 {
-    unsigned left = place.block->instructions - place.number;
-    unsigned count = c->budget < left ? (unsigned)c->budget : left;
-    struct cpu_resume *resume = &c->state->resume;
-
+    const unsigned count = (unsigned)c->budget, end = place.number + count;
     const struct part *parts = block_parts(place.block);
-    uint32_t page = c->eip - (uint32_t)parts[place.number].start;
+    const uint32_t page = c->eip - (uint32_t)parts[place.number].start;
 
     block_take_part(c, place.block, place.number, count);
-    *resume = (struct cpu_resume){0};
-    if (count < left)
-        *resume = (struct cpu_resume){.serial = place.block->code->serial,
-                                      .eip = page + (uint32_t)parts[place.number + count].start,
-                                      .offset = place.block->offset,
-                                      .number = (uint8_t)(place.number + count)};
-    run_ops(c, c->scratch);
+    c->state->resume = (struct cpu_resume){.serial = place.block->code->serial,
+                                           .eip = page + (uint32_t)parts[end].start,
+                                           .offset = place.block->offset,
+                                           .number = (uint8_t)end};
+    run_ops(c, c->scratch->ops, count);
 }
 
 static void run_block(struct cpu *c)
@@ -300,13 +343,16 @@ static void run_block(struct cpu *c)
         run_alone(c);
         return;
     }
-    if (place.number > 0 || c->budget < block->instructions) {
+    const unsigned left = block->instructions - place.number;
+    if (c->budget < left) {
         run_part(c, (struct place){block, place.number});
         return;
     }
-    if (link)
+    c->state->resume.serial = 0;
+    if (link && place.number == 0)
         link_fill(c, link, block);
-    run_ops(c, block);
+    /* The first operation of all may be none of the first instruction's: op_check_tail. */
+    run_ops(c, block->ops + (place.number > 0 ? block_parts(block)[place.number].op : 0), left);
 }
 
 static void state_load(struct cpu *c, struct cpu_state *state, struct memory *memory)

@@ -18,17 +18,32 @@ typedef const struct op *op_fn(struct cpu *, const struct op *);
 enum { ADDRESS_ANY, ADDRESS_BASE, ADDRESSES };    /* base, index and displacement, or without index */
 enum { FLAGS_SEEN, FLAGS_UNSEEN, FLAGS_CHOICES }; /* may anybody look at the status flags that it leaves? */
 
-/* By which 32-bit registers handlers are to be had that know them: destination, source, base. */
-enum known_by { KNOWN_BY_NONE, KNOWN_BY_D, KNOWN_BY_S, KNOWN_BY_B, KNOWN_BY_DS, KNOWN_BY_DB, KNOWN_BY_SB };
+/* By which 32-bit registers handlers are to be had that know them: destination, source, base. There are 8 of each, but
+ * 9 bases: the last is none. */
+enum known_by {
+    KNOWN_BY_NONE,
+    KNOWN_BY_D,
+    KNOWN_BY_EAX,
+    KNOWN_BY_S,
+    KNOWN_BY_B,
+    KNOWN_BY_DS,
+    KNOWN_BY_DB,
+    KNOWN_BY_SB
+};
+#define KNOWN_BASES 9
 
 struct handlers {
     op_fn *run[FLAGS_CHOICES][ADDRESSES];
-    /* By register number, or 8 * one + the other; for an address without index. */
+    /* By register number, or the first one's * how many there are of the second + the second's; for an address without
+     * index. */
     op_fn *const *known[FLAGS_CHOICES];
-    uint8_t known_by;
+    /* By the index register's number * 4 + the scale's logarithm; NULL: there are none. */
+    op_fn *const *indexed;
     /* Together with the conditional jump that follows it, by condition code; the jump's operation stays behind it.
      * NULL, or NULL for a condition: there is none. */
     op_fn *const *fused[ADDRESSES];
+    op_fn *const (*fused_known)[KNOWN_BASES];
+    uint8_t known_by, fused_by; /* enum known_by: the index of `known`, and of a row of fused_known */
 };
 
 /* The operands of each form: has it ModRM, which immediate, destination, source. */

@@ -111,7 +111,7 @@ static void trace_hook(void *owner, const struct cpu_state *state, struct memory
 }
 
 /* A machine that runs much gets its memory in one piece. If there is none to be had, it goes on as before. */
-#define FLATTEN_AFTER (UINT64_C(1) << 20) /* instructions */
+#define FLATTEN_AFTER (UINT64_C(1) << 19) /* instructions */
 
 static void flatten(struct machine *m)
 {

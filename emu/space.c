@@ -110,6 +110,8 @@ static struct page *space_read_page(struct memory *memory, uint32_t number)
     struct space *space = (struct space *)memory;
     if (number >= memory->size >> PAGE_SHIFT)
         return NULL;
+    if (number == 0 && space->registers)
+        return space->registers;
     bool own;
     struct frame *frame = space_find(space, number, &own);
     return frame ? &frame->page : frame_pool_zero(space->pool);
@@ -141,14 +143,21 @@ static void flat_fill(void *owner, uint32_t number, const struct frame *frame)
         flat_move(space, number, found);
 }
 
+/* memory.flat, and memory.direct behind it. */
+static size_t flat_size(const struct space *space)
+{
+    return (size_t)space->memory.size + (space->memory.size >> DIRECT_SHIFT);
+}
+
 bool space_flatten(struct space *space)
 {
     if (space->flat)
         return true;
-    space->flat = frame_pool_map(space->pool, space->memory.size);
+    space->flat = frame_pool_map(space->pool, flat_size(space));
     if (!space->flat)
         return false;
     space->memory.flat = space->flat;
+    space->memory.direct = space->flat + space->memory.size;
     space_visit(space, flat_fill, space);
     space->memory.tag = frame_pool_tag(space->pool);
     return true;
@@ -167,17 +176,16 @@ static void flat_empty(void *owner, uint32_t number, const struct frame *frame)
 static void flat_unmap(struct space *space)
 {
     if (space->flat)
-        frame_pool_unmap(space->pool, space->flat, space->memory.size);
+        frame_pool_unmap(space->pool, space->flat, flat_size(space));
     space->flat = NULL;
     space->memory.flat = NULL;
+    space->memory.direct = NULL;
     space->flat_pages = 0;
 }
 
-static struct page *space_write_page(struct memory *memory, uint32_t number)
+static struct page *space_own_page(struct memory *memory, uint32_t number)
 {
     struct space *space = (struct space *)memory;
-    if (number >= memory->size >> PAGE_SHIFT)
-        return NULL;
     bool own;
     struct frame *old = space_find(space, number, &own);
     if (own && !must_move(space, old))
@@ -205,6 +213,19 @@ static struct page *space_write_page(struct memory *memory, uint32_t number)
     return &frame->page;
 }
 
+static struct page *space_write_page(struct memory *memory, uint32_t number)
+{
+    struct space *space = (struct space *)memory;
+    if (number >= memory->size >> PAGE_SHIFT)
+        return NULL;
+    if (number == 0 && space->registers)
+        return space->registers;
+    struct page *page = space_own_page(memory, number);
+    if (number == 0)
+        space->registers = page;
+    return page;
+}
+
 static const struct memory_ops space_ops = {.read = space_read_page, .write = space_write_page};
 
 void space_init(struct space *space, struct frame_pool *pool, uint32_t size)
@@ -226,6 +247,7 @@ void space_drop(struct space *space)
     if (space->root)
         node_unref(space->pool, space->root, space->levels - 1);
     space->root = NULL;
+    space->registers = NULL;
     flat_unmap(space);
 }
 
@@ -234,6 +256,7 @@ void space_clone(struct space *to, struct space *from)
     if (from->flat)
         space_visit(from, flat_empty, from);
     flat_unmap(from);
+    from->registers = NULL;
     *to = *from;
     to->memory.away = false;
     if (from->root)

@@ -14,6 +14,7 @@ struct space {
     struct frame_pool *pool; /* borrowed */
     struct space_node *root; /* NULL: nothing was written yet */
     uint8_t levels;          /* of the tree, enough for memory.size */
+    struct page *registers;  /* page 0, which every turn of a machine asks for, if it is this space's alone; or NULL */
     uint8_t *flat;           /* memory.flat, mapped: the frames that only this space has are in it; of others a copy */
     uint32_t flat_pages;     /* of it that are used */
 };

@@ -87,12 +87,14 @@ Test(cpu_run, terminate_ends_the_run_after_itself)
     }
 }
 
-Test(cpu_run, budget_of_any_size_is_met_exactly)
+/* Both engines, with budgets of many sizes: the same registers at every end of one. */
+static void expect_budgets_met(const uint8_t *program, size_t length, uint32_t stack)
 {
     for (uint64_t budget = 1; budget < 70; budget++) {
         struct bench blocks = bench_new(CPU_ENGINE_BLOCKS), step = bench_new(CPU_ENGINE_STEP);
-        PROGRAM(&blocks, CODE, LOOP_PROGRAM);
-        PROGRAM(&step, CODE, LOOP_PROGRAM);
+        put(&blocks, CODE, program, length);
+        put(&step, CODE, program, length);
+        blocks.state.regs[ESP] = step.state.regs[ESP] = stack;
         for (int i = 0; i < 20; i++) {
             cr_assert_eq(go(&blocks, budget), CPU_BUDGET);
             cr_assert_eq(blocks.executed, budget);
@@ -104,6 +106,28 @@ Test(cpu_run, budget_of_any_size_is_met_exactly)
         bench_drop(&blocks);
         bench_drop(&step);
     }
+}
+
+Test(cpu_run, budget_of_any_size_is_met_exactly)
+{
+    const uint8_t program[] = {LOOP_PROGRAM};
+    expect_budgets_met(program, sizeof(program), STACK);
+}
+
+/* L: push eax; push ebx; push ecx; push esp; push esi; push edi; inc eax; pop edx; pop ecx; pop ebx; pop ebp; pop esi;
+ * pop edi; jmp L */
+static const uint8_t pushing[] = {0x50, 0x53, 0x51, 0x54, 0x56, 0x57, 0x40, 0x5A,
+                                  0x59, 0x5B, 0x5D, 0x5E, 0x5F, 0xEB, 0xF1};
+
+Test(cpu_run, run_of_pushes_ends_where_the_budget_does)
+{
+    expect_budgets_met(pushing, sizeof(pushing), STACK);
+}
+
+Test(cpu_run, run_of_pushes_crosses_pages)
+{
+    for (uint32_t offset = 0; offset < 28; offset += 2)
+        expect_budgets_met(pushing, sizeof(pushing), STACK - PAGE_SIZE + offset);
 }
 
 Test(cpu_run, repeated_string_is_cut_between_iterations)

@@ -13,14 +13,14 @@ import tempfile
 from tap import Tap
 
 # Fast handlers by the end of their names (cpu/handlers.c).
-FAST = re.compile(r"^op_\w+_((any|base)_unseen|known(_unseen)?_[0-7]{2}|(any|base)_fused_[A-Z]+|base)$")
+FAST = re.compile(r"^op_\w+_((any|base)_unseen|known(_unseen)?_[0-7][0-8]|(any|base)_fused_[A-Z]+|known_fused_[A-Z]+_0[0-8]|indexed_[0-7][0-3]|base)$")
 # What programs consist of, 32-bit: ADD and its kin, TEST, MOV, LEA, PUSH, POP, CALL, RET. They need no stack.
 FREQUENT = re.compile(r"^op_1_([0-3][139B]|8[13]_[0-7]|85|89|8[BD]|50|58|68|6A|E8|C3)_\w*32_")
 # Leaves for the run loop.
 NARROW_CALL = re.compile(r"^op_1_E8___16_base$")
 
 # Among them there must be: MOV r, [r], ADD r, r, PUSH r, CMP r, r with JE, CALL.
-EXPECTED = ["op_1_8B___m32_known_00", "op_1_01___r32_any_unseen", "op_1_50___32_known_00", "op_1_39___r32_base_fused_E",
+EXPECTED = ["op_1_8B___m32_known_00", "op_1_01___r32_any_unseen", "op_1_50___32_known_00", "op_1_39___r32_known_fused_E_00",
             "op_1_E8___32_base"]
 
 CALL = re.compile(r"call|ret")
