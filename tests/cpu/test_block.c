@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 
+#include "../../emu/space.h"
 #include "shared_memory.h"
 
 enum { CODE = 0x1000, DATA = 0x8000, STACK = 0x9000 };
@@ -150,4 +151,32 @@ Test(cpu_block, dropped_code_gives_its_bytes_back)
     }
     cr_assert_eq(cpu_counters(b.cpu)->blocks_bytes, 0);
     bench_drop(&b);
+}
+
+/* L: mov byte [5000h], 40h (inc eax); mov byte [5001h], C3h (ret); call 5000h; mov byte [5000h], 43h (inc ebx);
+ * call 5000h; dec ecx; jnz L; terminate */
+static const uint8_t patching_far[] = {0xC6, 0x05, 0,    0x50, 0, 0,    0x40, 0xC6, 0x05, 1,    0x50, 0, 0,
+                                       0xC3, 0xE8, 0xED, 0x3F, 0, 0,    0xC6, 0x05, 0,    0x50, 0,    0, 0x43,
+                                       0xE8, 0xE1, 0x3F, 0,    0, 0x49, 0x75, 0xDE, 0x0F, 0x3F, 0x01};
+
+/* Before there is code in the page, the CPU need not ask before a store; then it must. */
+Test(cpu_block, memory_in_one_piece_notices_stores_to_code)
+{
+    struct frame_pool *pool = frame_pool_new(64);
+    struct cpu *cpu = cpu_new(CPU_ENGINE_BLOCKS);
+    struct space space;
+    struct cpu_state state;
+    uint64_t executed;
+    uint32_t fault;
+
+    space_init(&space, pool, 1 << 20);
+    cr_assert(cpu && space_write(&space, 0x1000, patching_far, sizeof(patching_far), &fault) && space_flatten(&space));
+    cpu_state_reset(&state, 0x1000, 0x8000);
+    state.regs[ECX] = 3;
+    cr_assert_eq(cpu_run(cpu, &state, &space.memory, 1000, 0, &executed), CPU_TERMINATE);
+    cr_expect_eq(state.regs[EAX], 3);
+    cr_expect_eq(state.regs[EBX], 3);
+    space_drop(&space);
+    cpu_free(cpu);
+    frame_pool_free(pool);
 }

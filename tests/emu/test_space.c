@@ -551,35 +551,6 @@ Test(space, flat_memory_shows_what_pages_show)
     frame_pool_free(pool);
 }
 
-/* L: mov byte [5000h], 40h (inc eax); mov byte [5001h], C3h (ret); call 5000h; mov byte [5000h], 43h (inc ebx);
- * call 5000h; dec ecx; jnz L; terminate */
-static const uint8_t patching[] = {0xC6, 0x05, 0,    0x50, 0, 0,    0x40, 0xC6, 0x05, 1,    0x50, 0, 0,
-                                   0xC3, 0xE8, 0xED, 0x3F, 0, 0,    0xC6, 0x05, 0,    0x50, 0,    0, 0x43,
-                                   0xE8, 0xE1, 0x3F, 0,    0, 0x49, 0x75, 0xDE, 0x0F, 0x3F, 0x01};
-
-/* Before there is code in the page, the CPU need not ask before a store; then it must. */
-Test(space, flat_memory_notices_stores_to_code)
-{
-    struct frame_pool *pool = frame_pool_new(64);
-    struct cpu *cpu = cpu_new(CPU_ENGINE_BLOCKS);
-    struct space space;
-    struct cpu_state state;
-    uint64_t executed;
-    uint32_t fault;
-
-    space_init(&space, pool, MB);
-    cr_assert(cpu && space_write(&space, 0x1000, patching, sizeof(patching), &fault) && space_flatten(&space));
-    cpu_state_reset(&state, 0x1000, 0x8000);
-    state.regs[ECX] = 3;
-    cr_assert_eq(cpu_run(cpu, &state, &space.memory, 1000, 0, &executed), CPU_TERMINATE);
-    cr_expect_eq(state.regs[EAX], 3);
-    cr_expect_eq(state.regs[EBX], 3);
-    expect_flat(&space);
-    space_drop(&space);
-    cpu_free(cpu);
-    frame_pool_free(pool);
-}
-
 Test(space, random_use_reads_as_plain_arrays_would)
 {
     static struct model model;
