@@ -66,6 +66,9 @@ static int check_distinct(const struct options *options)
     const char *outputs[] = {options->config.net_out, options->stats_path, options->trace_path};
     const char *inputs[] = {options->config.image, options->config.net_in};
     for (int i = 0; i < 3; i++) {
+        for (uint32_t j = 0; j < options->config.image_count; j++)
+            if (same_file(outputs[i], options->config.images[j].path))
+                return complain(STATUS_USAGE, "%s would be read and written at once", outputs[i]);
         for (int j = 0; j < 2; j++)
             if (same_file(outputs[i], inputs[j]))
                 return complain(STATUS_USAGE, "%s would be read and written at once", outputs[i]);
@@ -113,6 +116,8 @@ int check_files(const struct options *options)
     uint32_t disk;
     int status = disks_is_image(config->image, &disk) ? STATUS_OK : check_input(config->image);
     status = status ? status : check_input(config->net_in);
+    for (uint32_t i = 0; i < config->image_count && status == STATUS_OK; i++)
+        status = check_input(config->images[i].path);
     status = status ? status : check_distinct(options);
     status = status ? status : check_output(config->net_out);
     status = status ? status : check_output(options->stats_path);

@@ -273,7 +273,7 @@ static bool load_symbols(struct loader *loader)
 {
     struct image *image = loader->image;
     Elf32_Shdr symbols, strings;
-    if (!symbols_find(image, &loader->header, &symbols, &strings))
+    if (image->original || !symbols_find(image, &loader->header, &symbols, &strings))
         return true;
     size_t total = symbols.sh_size / sizeof(Elf32_Sym), count = 0;
     struct image_function *functions = calloc(total + 1, sizeof(*functions));
@@ -302,10 +302,10 @@ static bool load_file(struct loader *loader, struct frame_pool *pool)
     bool good = read_header(loader) && read_segments(loader) && check_layout(loader) && load_segments(loader) &&
                 load_symbols(loader);
     free(loader->segments);
-    if (good)
-        image->hash = XXH3_64bits(image->file, image->file_size);
-    else
+    if (!good)
         image_drop(image);
+    else if (!image->original)
+        image->hash = XXH3_64bits(image->file, image->file_size);
     return good;
 }
 
@@ -432,9 +432,21 @@ uint64_t image_extent(const void *bytes, size_t size)
     return extent < FILE_SIZE_MAX ? extent : FILE_SIZE_MAX;
 }
 
+bool image_load_variant(struct image *image, const struct image *original, struct frame_pool *pool,
+                        uint32_t memory_size, char *error, size_t error_size)
+{
+    struct loader loader = {
+        .image = image, .name = "image", .memory_size = memory_size, .error = error, .error_size = error_size};
+    *image = *original;
+    image->original = original;
+    return load_file(&loader, pool);
+}
+
 void image_drop(struct image *image)
 {
     space_drop(&image->space);
+    if (image->original)
+        return;
     free(image->functions);
     free(image->file);
 }

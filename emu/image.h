@@ -17,6 +17,7 @@ struct image {
     size_t file_size;
     struct image_function *functions; /* by address, owned; none in a file without a (sound) symbol table */
     size_t function_count;
+    const struct image *original; /* whose file and functions these are; NULL: its own */
 };
 
 /* Load `path` (or bytes that are already in memory) for machines of `memory_size` bytes. False: `error` says what is
@@ -28,6 +29,9 @@ bool image_load_bytes(struct image *, const char *name, const void *bytes, size_
 /* How many bytes of a file that begins with these must be read for its image, as far as they tell; at most `size` if
  * that is all. So a file that has no end of its own is read by asking again with more, until no more is asked for. */
 uint64_t image_extent(const void *bytes, size_t size);
+/* The same file for machines of another memory size. It shares what it can with the original, which outlives it. */
+bool image_load_variant(struct image *, const struct image *original, struct frame_pool *, uint32_t memory_size,
+                        char *error, size_t error_size);
 void image_drop(struct image *);
 /* The function symbol at or before `address`, NULL if there is none or the address is behind the image; *offset is the
  * distance. Points into the image. */

@@ -306,11 +306,24 @@ static enum denali_progress jump(struct kernel *k)
     return DENALI_RUNNING;
 }
 
+/* A machine that runs on and on must not keep the one that could stop it from hearing its user. */
+static void look_for_keys(struct kernel *k)
+{
+    struct machine *typed_to = typist(k);
+
+    if (k->input.descriptor < 0 || (typed_to && k->clock.cycles < k->input_due))
+        return;
+    k->input_due = clock_after(k->clock.cycles, k->input_patience);
+    if (typed_to)
+        input_take(&k->input, &typed_to->keyboard);
+}
+
 enum denali_progress kernel_turn(struct kernel *k)
 {
     if (limit_reached(k))
         return DENALI_LIMIT;
     event_run(&k->events, k->clock.cycles);
+    look_for_keys(k);
     if (k->capture_bad)
         return DENALI_INPUT_BAD;
     struct sched_entity *entity = k->scheduler->ops->next(k->scheduler);

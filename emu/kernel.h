@@ -16,6 +16,7 @@
 #include "vm_table.h"
 
 struct capture_reader;
+struct supervision;
 
 struct kernel_counters {
     uint64_t instructions;
@@ -35,6 +36,7 @@ struct kernel {
     struct network_switch network;
     struct vm_table vms;
     struct trace trace;
+    struct supervision *supervision; /* borrowed; NULL: no machine is a supervisor */
 
     uint64_t quantum;    /* cycles */
     uint64_t end_cycles; /* the run's limits; UINT64_MAX = none */
@@ -48,6 +50,8 @@ struct kernel {
     bool preempted;        /* interrupts=immediate: another machine goes first */
 
     struct input input;
+    uint64_t input_patience;        /* cycles that machine 0 waits for a key while others run */
+    uint64_t input_due;             /* when that has passed */
     struct capture_reader *capture; /* borrowed; NULL: no frames come from outside */
     struct event capture_event;
     struct packet *next_packet; /* what capture_event will deliver; one reference */

@@ -83,6 +83,11 @@ struct denali_disk {
 };
 #define DENALI_DISKS_MAX 16
 
+/* An image with a name. */
+struct denali_image {
+    const char *name, *path;
+};
+
 struct denali_config {
     const char *image;     /* path of the ELF file every machine boots; "disk:N": it lies raw on that disk */
     const char *arguments; /* argument string; "{vm}" becomes the machine's index; NULL = "" */
@@ -91,11 +96,15 @@ struct denali_config {
     uint64_t frames;  /* bytes of physical memory for all of them */
     uint32_t cpu_khz; /* cycles of the simulated CPU in a ms; one instruction = one cycle */
     uint64_t quantum_ns;
-    uint64_t until_ns;             /* stop at this virtual time since the start; 0 = no limit */
-    uint64_t instructions;         /* stop after so many in all; 0 = no limit */
-    uint64_t machine_instructions; /* a machine that has executed so many fails; 0 = no limit */
-    uint32_t queue_frames;         /* length of each NIC queue */
-    bool mmu;                      /* each machine has the optional MMU */
+    uint64_t until_ns;                 /* stop at this virtual time since the start; 0 = no limit */
+    uint64_t instructions;             /* stop after so many in all; 0 = no limit */
+    uint64_t machine_instructions;     /* a machine that has executed so many fails; 0 = no limit */
+    uint32_t queue_frames;             /* length of each NIC queue */
+    bool mmu;                          /* each machine has the optional MMU */
+    bool supervisor;                   /* machine 0 is a supervisor; other consoles go to it, not to standard output */
+    uint32_t machines_max;             /* it may not create more than make so many in all */
+    const struct denali_image *images; /* that it may make machines of, beside its own; borrowed */
+    uint32_t image_count;
     enum denali_engine engine;
     enum denali_interrupts interrupts;
     enum denali_idle idle;
@@ -142,6 +151,7 @@ struct denali_stats {
     uint64_t instructions, virtual_ns /* since the start */;
     uint64_t cost_ns; /* of virtual_ns: what the kernel's own work took (denali_costs) */
     uint32_t machines, alive, idle, failed;
+    uint64_t created, destroyed; /* by a supervisor */
     struct {
         uint64_t in, delivered, unclaimed, out, rx_dropped, tx_dropped, unusable;
     } frames;

@@ -11,6 +11,7 @@
 #include "../devices/container_of.h"
 #include "kernel.h"
 #include "report.h"
+#include "supervision.h"
 
 #define EVENTS_PER_MACHINE 3 /* timer, timeout and disk */
 
@@ -145,6 +146,7 @@ void kernel_end_failed(struct kernel *k, struct vm *vm, const char *reason)
     if (trace_wants(&k->trace, DENALI_TRACE_EXCEPTIONS, vm->id))
         trace_event(&k->trace, DENALI_TRACE_EXCEPTIONS, vm->id, clock_time_ns(&k->clock), "failed: %s",
                     m->failure ? m->failure->reason : "");
+    supervision_ended(k->supervision, vm);
     take_out(k, vm);
     machine_end(m, MACHINE_FAILED);
     k->counters.failed++;
@@ -153,6 +155,7 @@ void kernel_end_failed(struct kernel *k, struct vm *vm, const char *reason)
 void kernel_end_terminated(struct kernel *k, struct vm *vm)
 {
     kernel_trace_schedule(k, vm, "terminated");
+    supervision_ended(k->supervision, vm);
     take_out(k, vm);
     machine_end(vm->machine, MACHINE_TERMINATED);
 }

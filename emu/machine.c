@@ -200,7 +200,8 @@ static bool boot_registers(struct machine *m, const struct image *image, const c
     put32(page, DENALI_REG_MEMORY_SIZE, m->space.memory.size);
     put32(page, DENALI_REG_IMAGE_END, image->end);
     put32(page, DENALI_REG_ARGS, DENALI_REG_ARGS_TEXT);
-    put32(page, DENALI_REG_FEATURES, m->state.mmu.present ? DENALI_FEATURE_MMU : 0);
+    put32(page, DENALI_REG_FEATURES,
+          (m->state.mmu.present ? DENALI_FEATURE_MMU : 0) | (m->supervisor.host ? DENALI_FEATURE_SUPERVISOR : 0));
     fill_mac(page + DENALI_REG_NIC_MAC, m->vm->id);
     memcpy(page + DENALI_REG_NIC_MTU, &mtu, sizeof(mtu));
     boot_disks(m, page);
@@ -221,6 +222,7 @@ static void init_devices(struct machine *m, const struct machine_config *config)
     nic_init(&m->nic, m->vm->id, &m->line, config->wire, config->queue_frames);
     if (m->vm->disks)
         disks_connect(m->vm->disks, &m->line, &m->memory_port);
+    supervisor_init(&m->supervisor, &m->line, &m->memory_port, config->supervisor);
 }
 
 void vm_init(struct vm *vm, uint32_t id, struct image *image, struct machine_host *host,
@@ -257,14 +259,18 @@ bool machine_init(struct machine *m, struct vm *vm, const struct machine_config 
     return (!wants_disks || vm->disks) && boot_registers(m, image, config->arguments);
 }
 
-#define MACHINE_DEVICES 6
+#define MACHINE_DEVICES 7
 
 /* Returns how many there are. */
 static size_t list_devices(const struct machine *m, const struct device *devices[MACHINE_DEVICES])
 {
-    const struct device *list[] = {&m->console.device,  &m->debug.device,
-                                   &m->keyboard.device, &m->timer.device,
-                                   &m->nic.device,      m->vm->disks ? &m->vm->disks->disk.device : NULL};
+    const struct device *list[] = {&m->console.device,
+                                   &m->debug.device,
+                                   &m->keyboard.device,
+                                   &m->timer.device,
+                                   &m->nic.device,
+                                   &m->supervisor.device,
+                                   m->vm->disks ? &m->vm->disks->disk.device : NULL};
     _Static_assert(sizeof(list) / sizeof(list[0]) == MACHINE_DEVICES, "every device of struct machine");
     memcpy(devices, list, sizeof(list));
     return MACHINE_DEVICES - !m->vm->disks;

@@ -9,6 +9,7 @@
 #include "../devices/console.h"
 #include "../devices/keyboard.h"
 #include "../devices/nic.h"
+#include "../devices/supervisor.h"
 #include "../devices/timer.h"
 #include "../sched/scheduler.h"
 #include "clock.h"
@@ -77,12 +78,14 @@ struct machine {
     struct keyboard keyboard;
     struct timer timer;
     struct nic nic;
+    struct supervisor supervisor;
 };
 
 struct machine_config {
     const char *arguments; /* "{vm}" becomes the index */
     uint32_t queue_frames;
     bool mmu;
+    struct supervisor_host *supervisor;   /* the machine has the supervisor feature; NULL: it has not */
     struct console_sink *console, *debug; /* may be NULL */
     struct nic_wire *wire;                /* may be NULL */
     struct disks *disks;                  /* that it has; NULL: none */

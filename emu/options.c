@@ -13,6 +13,7 @@
 #include "options.h"
 #include "words.h"
 
+#define OWN_IMAGE    "self"     /* what the supervisor's own image is called */
 #define MACHINES_MAX (1u << 24) /* a MAC address holds 24 bits of machine index */
 
 static bool fail(struct options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -250,6 +251,46 @@ static bool parse_mmu(struct options *options, const char *value)
 {
     (void)value;
     return options->config.mmu = true;
+}
+
+static bool parse_supervisor(struct options *options, const char *value)
+{
+    (void)value;
+    return options->config.supervisor = true;
+}
+
+static bool parse_vms_max(struct options *options, const char *value)
+{
+    options->vms_max_chosen = true;
+    return parse_number(options, "vms-max", value, 1, MACHINES_MAX, &options->config.machines_max);
+}
+
+static bool has_image(const struct options *options, const char *name, size_t length)
+{
+    for (uint32_t i = 0; i < options->config.image_count; i++)
+        if (strncmp(options->images[i].name, name, length) == 0 && !options->images[i].name[length])
+            return true;
+    return length == strlen(OWN_IMAGE) && memcmp(name, OWN_IMAGE, length) == 0;
+}
+
+static bool parse_image(struct options *options, const char *value)
+{
+    size_t length = strcspn(value, "="), count = options->config.image_count;
+    if (length == 0 || !value[length] || !value[length + 1] || strcspn(value, " ") < length)
+        return fail(options, "--image: '%s' is not NAME=FILE, with a name without blanks", value);
+    if (has_image(options, value, length))
+        return fail(options, "--image: there is an image of the name '%.*s' already", (int)length, value);
+    struct denali_image *images = realloc(options->images, (count + 1) * sizeof(*images));
+    if (images)
+        options->config.images = options->images = images;
+    char *name = strndup(value, length);
+    if (!images || !name) {
+        free(name);
+        return fail(options, "out of memory");
+    }
+    images[count] = (struct denali_image){.name = name, .path = value + length + 1};
+    options->config.image_count++;
+    return true;
 }
 
 /* A value that is one of the words in the table's argument column. -1: it is not, and the message says so. */
@@ -517,9 +558,13 @@ static bool check_together(struct options *options)
     if (!options->operand)
         return fail(options, "'denali %s' needs a file: denali %s %s", command, command,
                     command_rows[options->command].operands);
-    if (config->trace && config->trace_last != UINT32_MAX && config->trace_last >= config->machines)
-        return fail(options, "--trace: there is no machine %u, the last is %u", config->trace_last,
-                    config->machines - 1);
+    if (!config->supervisor && (config->image_count > 0 || options->vms_max_chosen))
+        return fail(options, "--%s needs --supervisor", config->image_count > 0 ? "image" : "vms-max");
+    if (config->supervisor && config->machines > config->machines_max)
+        return fail(options, "--vms-max: %u is less than the %u of --vms", config->machines_max, config->machines);
+    uint32_t last = (config->supervisor ? config->machines_max : config->machines) - 1;
+    if (config->trace && config->trace_last != UINT32_MAX && config->trace_last > last)
+        return fail(options, "--trace: there is no machine %u, the last is %u", config->trace_last, last);
     if (options->trace_path && !config->trace)
         return fail(options, "--trace-to needs --trace KINDS[@VMS]");
     if (config->quantum_ns * config->cpu_khz < 1000000)
@@ -572,7 +617,10 @@ bool options_parse(struct options *options, int argc, char **argv)
         return false;
     options->config.image = options->operand;
     if (!options->keyboard_chosen)
-        options->config.keyboard = options->command == COMMAND_run && options->config.machines == 1 ? STDIN_FILENO : -1;
+        options->config.keyboard =
+            options->command == COMMAND_run && (options->config.machines == 1 || options->config.supervisor)
+                ? STDIN_FILENO
+                : -1;
     return true;
 }
 
@@ -582,4 +630,7 @@ void options_drop(struct options *options)
     free(options->net);
     for (uint32_t i = 0; i < options->config.disk_count; i++)
         free(options->disk_files[i]);
+    for (uint32_t i = 0; i < options->config.image_count; i++)
+        free((char *)(uintptr_t)options->images[i].name);
+    free(options->images);
 }

@@ -22,10 +22,11 @@ struct options {
     struct denali_config config;
     const char *operand; /* IMAGE or FILE, borrowed from argv */
     const char *stats_path, *trace_path;
-    bool keyboard_chosen, quiet;
+    bool keyboard_chosen, vms_max_chosen, quiet;
     bool man, completion;
-    char *arguments, *net; /* owned: what config points to */
     char *disk_files[DENALI_DISKS_MAX];
+    char *arguments, *net;       /* owned: what config points to */
+    struct denali_image *images; /* owned, and so are the names; the paths are not */
     char error[512];
 };
 

@@ -14,6 +14,7 @@
 #include "../devices/host/terminal.h"
 #include "digest.h"
 #include "kernel.h"
+#include "supervision.h"
 
 #ifndef DENALI_VERSION
 #error "DENALI_VERSION comes from the build"
@@ -36,6 +37,7 @@ struct denali {
     struct terminal *consoles, *debug;
     struct capture_reader *capture;
     struct outside outside;
+    struct supervision *supervision; /* NULL: no machine is a supervisor */
 };
 
 void denali_config_init(struct denali_config *config)
@@ -47,6 +49,7 @@ void denali_config_init(struct denali_config *config)
         .cpu_khz = 1000000,
         .quantum_ns = 1000000,
         .queue_frames = 256,
+        .machines_max = 65536,
         .console = DENALI_CONSOLE_STDIO,
         .console_stream = stdout,
         .keyboard = -1,
@@ -89,6 +92,10 @@ static bool check_config(const struct denali_config *config, char *error, size_t
         return say(error, error_size, "the clock rate, the quantum and the queue length must not be 0");
     if (machine_arguments(NULL, 0, config->arguments ? config->arguments : "", config->machines - 1) > DENALI_ARGS_MAX)
         return say(error, error_size, "the argument string is longer than 2047 bytes");
+    if (config->supervisor && config->machines_max < config->machines)
+        return say(error, error_size, "there may be fewer machines than there are to begin with");
+    if (config->image_count > 0 && !config->supervisor)
+        return say(error, error_size, "named images are for a supervisor");
     return true;
 }
 
@@ -125,7 +132,7 @@ static bool open_image(struct denali *d, const struct denali_config *config, cha
 static bool open_terminals(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
     if (config->console == DENALI_CONSOLE_STDIO)
-        d->consoles = terminal_new(config->console_stream, config->machines);
+        d->consoles = terminal_new(config->console_stream, config->supervisor ? 1 : config->machines);
     else if (config->console == DENALI_CONSOLE_FILES)
         d->consoles = terminal_new_directory(config->console_directory, config->machines);
     if (config->debug_stream)
@@ -151,7 +158,8 @@ static uint64_t limit_or_none(uint64_t limit)
     return limit == 0 ? UINT64_MAX : limit;
 }
 
-#define EVENTS_OF_KERNEL 1 /* the next frame of the capture */
+#define EVENTS_OF_KERNEL  1 /* the next frame of the capture */
+#define INPUT_PATIENCE_NS 20000000
 
 static bool start_kernel(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
@@ -167,6 +175,7 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
     k->idle = config->idle;
     k->last_running = UINT32_MAX;
     input_init(&k->input, config->keyboard);
+    k->input_patience = clock_cycles(&k->clock, INPUT_PATIENCE_NS);
     k->cpu = cpu_new(config->engine == DENALI_ENGINE_STEP ? CPU_ENGINE_STEP : CPU_ENGINE_BLOCKS);
     k->scheduler = round_robin_new();
     vm_table_init(&k->vms);
@@ -177,10 +186,34 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
     return true;
 }
 
+/* With a supervisor, standard output is its console alone. `others`: what all other machines get. */
+static bool open_supervision(struct denali *d, const struct denali_config *config, struct machine_config *others,
+                             char *error, size_t error_size)
+{
+    if (!config->supervisor)
+        return true;
+    struct supervision *s = d->supervision = calloc(1, sizeof(*s));
+    if (!s)
+        return say(error, error_size, "out of host memory");
+    supervision_init(s, &d->kernel, d->frames, &d->image);
+    if (!supervision_reserve(s, config->machines))
+        return say(error, error_size, "out of host memory");
+    for (uint32_t i = 0; i < config->image_count; i++)
+        if (!image_cache_add(&s->images, config->images[i].name, config->images[i].path, config->memory, error,
+                             error_size))
+            return false;
+    s->machines_max = config->machines_max;
+    s->outside = config->console == DENALI_CONSOLE_FILES ? others->console : NULL;
+    others->console = &s->sink;
+    s->config = *others;
+    d->kernel.supervision = s;
+    return true;
+}
+
 static bool boot_machines(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
     struct kernel *k = &d->kernel;
-    const struct machine_config machine_config = {
+    struct machine_config first = {
         .arguments = config->arguments ? config->arguments : "",
         .queue_frames = config->queue_frames,
         .mmu = config->mmu,
@@ -190,8 +223,12 @@ static bool boot_machines(struct denali *d, const struct denali_config *config, 
         .disks = &d->disks,
     };
 
+    struct machine_config others = first;
+    if (!open_supervision(d, config, &others, error, error_size))
+        return false;
+    first.supervisor = d->supervision ? &d->supervision->host : NULL;
     for (uint32_t i = 0; i < config->machines; i++) {
-        struct vm *vm = kernel_create(k, &d->image, &machine_config, error, error_size);
+        struct vm *vm = kernel_create(k, &d->image, i == 0 ? &first : &others, error, error_size);
         if (!vm)
             return false;
         kernel_start(k, vm);
@@ -261,6 +298,9 @@ bool denali_free(struct denali *d, char *error, size_t error_size)
         return true;
     drop_kernel(&d->kernel);
     disks_drop(&d->disks);
+    if (d->supervision)
+        supervision_drop(d->supervision);
+    free(d->supervision);
     if (d->image_loaded)
         image_drop(&d->image);
     if (d->capture)
@@ -287,6 +327,7 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
     stats->memory.frames = frame_pool_used(d->frames);
     stats->memory.peak_frames = frame_pool_peak(d->frames);
     stats->memory.bytes = frame_pool_bytes(d->frames) + (uint64_t)k->vms.capacity * sizeof(struct vm *);
+    stats->memory.bytes += d->supervision ? supervision_bytes(d->supervision) : 0;
     FOR_EACH_VM(&k->vms, vm)
     {
         const struct machine *m = vm->machine;
@@ -348,6 +389,10 @@ void denali_get_stats(const struct denali *d, struct denali_stats *stats)
         .exceptions = cpu->exceptions_delivered,
         .blocks = {.decoded = cpu->blocks_decoded, .bytes = cpu->blocks_bytes},
     };
+    if (d->supervision) {
+        stats->created = d->supervision->created;
+        stats->destroyed = d->supervision->destroyed;
+    }
     count_frames(d, stats);
     count_disks(d, stats);
     count_memory(d, stats);

@@ -37,25 +37,38 @@ static json_t *disk_list_json(const struct denali_config *config)
     return list;
 }
 
+static void add_supervisor(json_t *json, const struct denali_config *config)
+{
+    json_t *images = json_object();
+    for (uint32_t i = 0; i < config->image_count; i++)
+        json_object_set_new(images, config->images[i].name, text_or_null(config->images[i].path));
+    json_object_set_new(json, "supervisor", json_boolean(config->supervisor));
+    json_object_set_new(json, "images", images);
+    json_object_set_new(json, "vms_max",
+                        json_integer((json_int_t)(config->supervisor ? config->machines_max : config->machines)));
+}
+
 static json_t *config_json(const struct options *options)
 {
     const struct denali_config *config = &options->config;
     static const char *const consoles[] = {"stdio", "file", "none"};
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, "
-                     "s:s, s:o, s:s, s:I}",
-                     "image", text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms",
-                     (json_int_t)config->machines, "memory", (json_int_t)config->memory, "frames",
-                     (json_int_t)config->frames, "cpu_khz", (json_int_t)config->cpu_khz, "quantum_ns",
-                     (json_int_t)config->quantum_ns, "until_ns", (json_int_t)config->until_ns, "instructions",
-                     (json_int_t)config->instructions, "vm_instructions", (json_int_t)config->machine_instructions,
-                     "queue", (json_int_t)config->queue_frames, "engine",
-                     config->engine == DENALI_ENGINE_STEP ? "step" : "blocks", "interrupts",
-                     config->interrupts == DENALI_INTERRUPTS_IMMEDIATE ? "immediate" : "batched", "idle",
-                     config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "costs_ns",
-                     costs_json(config->costs), "disks", disk_list_json(config), "seed", (json_int_t)config->seed,
-                     "net_in", text_or_null(config->net_in), "net_out", text_or_null(config->net_out), "console",
-                     consoles[config->console], "console_directory", text_or_null(config->console_directory),
-                     "keyboard", config->keyboard >= 0 ? "stdin" : "none", "trace", (json_int_t)config->trace);
+    json_t *json = json_pack(
+        "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, "
+        "s:s, s:o, s:s, s:I}",
+        "image", text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms",
+        (json_int_t)config->machines, "memory", (json_int_t)config->memory, "frames", (json_int_t)config->frames,
+        "cpu_khz", (json_int_t)config->cpu_khz, "quantum_ns", (json_int_t)config->quantum_ns, "until_ns",
+        (json_int_t)config->until_ns, "instructions", (json_int_t)config->instructions, "vm_instructions",
+        (json_int_t)config->machine_instructions, "queue", (json_int_t)config->queue_frames, "engine",
+        config->engine == DENALI_ENGINE_STEP ? "step" : "blocks", "interrupts",
+        config->interrupts == DENALI_INTERRUPTS_IMMEDIATE ? "immediate" : "batched", "idle",
+        config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "costs_ns", costs_json(config->costs),
+        "disks", disk_list_json(config), "seed", (json_int_t)config->seed, "net_in", text_or_null(config->net_in),
+        "net_out", text_or_null(config->net_out), "console", consoles[config->console], "console_directory",
+        text_or_null(config->console_directory), "keyboard", config->keyboard >= 0 ? "stdin" : "none", "trace",
+        (json_int_t)config->trace);
+    add_supervisor(json, config);
+    return json;
 }
 
 static json_t *registers_json(const struct denali_machine *machine)
@@ -91,9 +104,11 @@ static json_t *failed_json(const struct outcome *outcome)
 static json_t *machines_json(const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "alive", (json_int_t)stats->alive, "idle", (json_int_t)stats->idle,
-                     "terminated", (json_int_t)(stats->machines - stats->alive - stats->failed), "failed",
-                     (json_int_t)stats->failed, "status_not_0", (json_int_t)outcome->ended_badly);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "alive", (json_int_t)stats->alive, "idle",
+                     (json_int_t)stats->idle, "terminated",
+                     (json_int_t)(stats->machines - stats->alive - stats->failed), "failed", (json_int_t)stats->failed,
+                     "status_not_0", (json_int_t)outcome->ended_badly, "created", (json_int_t)stats->created,
+                     "destroyed", (json_int_t)stats->destroyed);
 }
 
 static json_t *frames_json(const struct denali_stats *stats)

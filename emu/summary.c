@@ -24,6 +24,9 @@ static void print_machines(FILE *out, const struct outcome *outcome)
         fprintf(out, " (%s with another status than 0)", text_count(outcome->ended_badly).chars);
     fprintf(out, ", %s failed, %s idle, %s ready to run\n", text_count(stats->failed).chars,
             text_count(stats->idle).chars, text_count(stats->alive - stats->idle).chars);
+    if (stats->created + stats->destroyed > 0)
+        fprintf(out, "                the supervisor created %s and destroyed %s\n", text_count(stats->created).chars,
+                text_count(stats->destroyed).chars);
     fprintf(out, "  instructions  %s: %.1f million a second, %.2f x real time\n", text_count(stats->instructions).chars,
             outcome_mips(outcome), outcome->host_ns ? (double)stats->virtual_ns / outcome->host_ns : 0.0);
 }

@@ -83,7 +83,7 @@
 #define DENALI_PORT_NIC            0x20 /* rep outsb: send a frame; rep insb: receive one */
 #define DENALI_PORT_DISK           0x30 /* outl: starts the request at this address */
 #define DENALI_PORT_DISK_DONE      0x34 /* inl: address of a completed request, 0 = none */
-#define DENALI_PORT_SUPERVISOR     0x40
+#define DENALI_PORT_SUPERVISOR     0x40 /* outl: address of a request; inl: a machine with news, 0 = none */
 #define DENALI_PORT_MMU_CONTROL    0x50 /* inl, outl: DENALI_MMU_ON */
 #define DENALI_PORT_MMU_ASID       0x51 /* inl, outl: the present address space, 0-255 */
 #define DENALI_PORT_MMU_INDEX      0x52 /* inl, outl: the entry that PAGE and FRAME concern, 0-63 */
@@ -117,14 +117,6 @@
 #define DENALI_DISK_REQUEST_STATUS 20 /* offset of the status */
 #define DENALI_DISK_COMPLETE       1  /* status; else one of these, negative */
 
-#define DENALI_EIO    5  /* the disk could not */
-#define DENALI_EAGAIN 11 /* too many requests: this one was not started */
-#define DENALI_EFAULT 14 /* the buffer is not in memory */
-#define DENALI_ENODEV 19 /* no such disk */
-#define DENALI_EINVAL 22 /* no such block, no such op */
-#define DENALI_ENOSPC 28 /* no room to keep what was written */
-#define DENALI_EROFS  30 /* the disk is read-only */
-
 /* The MMU (feature bit 0). An entry is two words. Page word: the virtual page in bits 31-12, the ASID in bits 7-0.
  * Frame word: the physical page in bits 31-12, and these. */
 #define DENALI_MMU_VALID    0x01
@@ -137,6 +129,71 @@
 #define DENALI_MMU_ENTRIES   64
 #define DENALI_MMU_ASID_MASK 0xFF
 #define DENALI_MMU_BYPASS    0xF0000000 /* from here up, kernel mode sees physical memory from 0 up, user mode nothing */
+
+/* The supervisor (feature bit 1). A request is twelve 32-bit words, at these offsets. In brackets: who writes. */
+#define DENALI_REQUEST_OP         0x00 /* [guest] DENALI_SUPERVISOR_* */
+#define DENALI_REQUEST_STATUS     0x04 /* [kernel] 0 or what the operation returns; on failure minus a DENALI_E* */
+#define DENALI_REQUEST_MACHINE    0x08 /* [guest; CREATE: kernel] handle of a machine */
+#define DENALI_REQUEST_LOST       0x0C /* [kernel] READ: bytes lost since the last READ */
+#define DENALI_REQUEST_BUFFER     0x10 /* [guest] address of text, bytes, events or entries */
+#define DENALI_REQUEST_LENGTH     0x14 /* [guest] bytes in the buffer */
+#define DENALI_REQUEST_IMAGE      0x18 /* [guest] CREATE and IMAGE: number of an image; CREATE: DENALI_IMAGE_DISK */
+#define DENALI_REQUEST_DISK       0x1C /* [guest] CREATE from a disk: which */
+#define DENALI_REQUEST_BLOCK      0x20 /* [guest] CREATE from a disk: the block where the image begins */
+#define DENALI_REQUEST_MEMORY     0x24 /* [guest] CREATE: bytes, 0 = as the supervisor has */
+#define DENALI_REQUEST_DISKS      0x28 /* [guest] CREATE: address of the numbers of the disks it gets, 32 bits each */
+#define DENALI_REQUEST_DISK_COUNT 0x2C /* [guest] CREATE: how many */
+#define DENALI_REQUEST_SIZE       0x30
+
+#define DENALI_SUPERVISOR_CREATE  1 /* a machine, stopped; the buffer has its argument string */
+#define DENALI_SUPERVISOR_START   2
+#define DENALI_SUPERVISOR_STOP    3
+#define DENALI_SUPERVISOR_DESTROY 4
+#define DENALI_SUPERVISOR_LIST    5 /* entries of the machines from that index up; returns how many */
+#define DENALI_SUPERVISOR_REASON  6 /* why it failed, as text; returns its length */
+#define DENALI_SUPERVISOR_READ    7 /* what it wrote to its console, oldest first; returns how many bytes */
+#define DENALI_SUPERVISOR_TYPE    8 /* key events of 32 bits; returns how many its keyboard took */
+#define DENALI_SUPERVISOR_IMAGE   9 /* the name of an image; returns its length */
+
+#define DENALI_IMAGE_OWN  0          /* the one the supervisor booted; those with names follow */
+#define DENALI_IMAGE_DISK 0xFFFFFFFF /* CREATE: on a disk */
+
+/* A handle: the index in bits 23-0, and above it a number that changes when the index is given to another machine. */
+#define DENALI_HANDLE_INDEX 0x00FFFFFF
+
+/* An entry of LIST. */
+#define DENALI_ENTRY_MACHINE      0x00 /* handle */
+#define DENALI_ENTRY_STATE        0x04 /* DENALI_STATE_* */
+#define DENALI_ENTRY_EXIT_STATUS  0x08 /* TERMINATED */
+#define DENALI_ENTRY_MEMORY       0x0C /* bytes */
+#define DENALI_ENTRY_INSTRUCTIONS 0x10 /* 64 bits: how many it has executed */
+#define DENALI_ENTRY_CONSOLE      0x18 /* bytes that READ would give */
+#define DENALI_ENTRY_LOST         0x1C /* bytes lost before them */
+#define DENALI_ENTRY_SIZE         0x20
+
+#define DENALI_STATE_STOPPED    0 /* not started yet, or stopped */
+#define DENALI_STATE_READY      1
+#define DENALI_STATE_IDLE       2
+#define DENALI_STATE_TERMINATED 3
+#define DENALI_STATE_FAILED     4
+
+/* Why a request to a disk or to the supervisor failed, with the numbers of Linux. */
+#define DENALI_EPERM   1  /* the supervisor may not do that to itself */
+#define DENALI_ENOENT  2  /* no such image */
+#define DENALI_ESRCH   3  /* no such machine (any more) */
+#define DENALI_EIO     5  /* the disk could not */
+#define DENALI_E2BIG   7  /* the argument string is too long */
+#define DENALI_ENOEXEC 8  /* no image, or the memory is too small for it */
+#define DENALI_EAGAIN  11 /* too many requests, or machines: this one was not started */
+#define DENALI_ENOMEM  12 /* no memory for it: physical frames, or the host's */
+#define DENALI_EFAULT  14 /* the buffer is not in memory */
+#define DENALI_EBUSY   16 /* another machine writes that disk */
+#define DENALI_ENODEV  19 /* no such disk */
+#define DENALI_EINVAL  22 /* a number that cannot be: block, operation, size */
+#define DENALI_ENOSPC  28 /* no room to keep what was written */
+#define DENALI_EROFS   30 /* the disk is read-only */
+#define DENALI_EPIPE   32 /* the machine has ended */
+#define DENALI_ENOSYS  38 /* no such operation of the supervisor */
 
 /* The selectors pushed in an interrupt frame. */
 #define DENALI_CS_KERNEL 0x08
