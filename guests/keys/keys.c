@@ -4,30 +4,15 @@
  */
 #include "guest.h"
 #include "libc.h"
-
-/* Prints a code point as UTF-8 (RFC 3629). */
-static void code_point_print(uint32_t code)
-{
-    char bytes[4];
-    if (code < 0x80) {
-        printf("%c", (int)code);
-        return;
-    }
-    size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = length - 1; i > 0; i--) {
-        bytes[i] = (char)(0x80 | (code & 0x3F));
-        code >>= 6;
-    }
-    bytes[0] = (char)(0xF00u >> length | code);
-    console_write(bytes, length);
-}
+#include "line.h"
 
 static void key_print(uint32_t code)
 {
+    char bytes[4];
     if (code >= DENALI_KEY_USB)
         printf("<USB key 0x%02x>", code - DENALI_KEY_USB);
     else
-        code_point_print(code);
+        console_write(bytes, utf8_encode(bytes, code));
 }
 
 int main(int argc, char **argv)
