@@ -361,6 +361,18 @@ static void do_type(struct shell *shell, char *line)
         printf("%u of %u characters typed, then its keyboard was full\n", (uint32_t)typed / 2, count / 2);
 }
 
+static void do_wait(struct shell *shell, char *line)
+{
+    const char *text = word_take(&line);
+    uint32_t milliseconds;
+    (void)shell;
+
+    if (number_take(&text, '\0', &milliseconds))
+        time_sleep_until(time_now() + milliseconds * UINT64_C(1000000));
+    else
+        printf("'%s' is no time: write a number of milliseconds\n", text);
+}
+
 static void do_quit(struct shell *shell, char *line)
 {
     const char *status = word_take(&line);
@@ -388,6 +400,7 @@ static const struct {
     {"list", "[N|N-M]", "machines: how much they have executed, how many bytes to read on their consoles", do_list},
     {"console", "N", "what it wrote since it was last asked", do_console},
     {"type", "N TEXT", "to its keyboard; \\n is Enter", do_type},
+    {"wait", "MILLISECONDS", "lets the others run", do_wait},
     {"quit", "[STATUS]", "ends this machine; the others go on", do_quit},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

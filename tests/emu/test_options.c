@@ -245,6 +245,33 @@ Test(options, trace_of_absent_machine_is_refused)
                    "--trace: '@2-1' names no machines: write @N or @N-M, with machines from 0");
 }
 
+Test(options, supervisor_and_its_images_reach_the_configuration)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --supervisor --image one=dir/b.elf --image two=c=d --vms-max 70 -n 3");
+    cr_assert(good_, "%s", options.error);
+    const struct denali_config *config = &options.config;
+    cr_assert(config->supervisor);
+    cr_assert_eq(config->machines_max, 70);
+    cr_assert_eq(config->image_count, 2);
+    cr_assert_str_eq(config->images[0].name, "one");
+    cr_assert_str_eq(config->images[0].path, "dir/b.elf");
+    cr_assert_str_eq(config->images[1].path, "c=d");
+    cr_assert_eq(config->keyboard, 0, "a supervisor has a keyboard");
+    options_drop(&options);
+}
+
+Test(options, supervisor_impossible_is_refused)
+{
+    expect_refusal("run a.elf --image b=b.elf", "--image needs --supervisor");
+    expect_refusal("run a.elf --vms-max 3", "--vms-max needs --supervisor");
+    expect_refusal("run a.elf --supervisor --vms-max 3 -n 4", "--vms-max: 3 is less than the 4 of --vms");
+    expect_refusal("run a.elf --supervisor --image b", "--image: 'b' is not NAME=FILE, with a name without blanks");
+    expect_refusal("run a.elf --supervisor --image b=c --image b=d",
+                   "--image: there is an image of the name 'b' already");
+    expect_refusal("run a.elf --supervisor --image self=c", "--image: there is an image of the name 'self' already");
+}
+
 Test(options, files_wrong_in_number_are_refused)
 {
     expect_refusal("run", "'denali run' needs a file: denali run IMAGE [OPTIONS] [-- ARGS...]");
