@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The door through which the host's keyboard enters: bytes of a descriptor (UTF-8) become key events of one machine. It
- * is looked at only while every machine is idle, so bytes that are all there at once arrive at the same virtual times
- * in each run. A guest that has never looked for keys gets none. It reads no more than the machine's keyboard has room
- * for: nothing is lost.
+ * is looked at while every machine is idle, and now and then while that one waits and others run. So bytes that are all
+ * there from the start arrive at the same virtual times in each run. A guest that has never looked for keys gets none.
+ * It reads no more than the machine's keyboard has room for: nothing is lost.
  */
 #pragma once
 #include "../devices/keyboard.h"

@@ -32,7 +32,7 @@ enum denali_idle {
 };
 enum denali_console {
     DENALI_CONSOLE_STDIO,
-    DENALI_CONSOLE_FILES, /* DIRECTORY/vm-N.txt */
+    DENALI_CONSOLE_FILES, /* DIRECTORY/vm-N.txt: of all machines that had this index, one after the other */
     DENALI_CONSOLE_NONE,
 };
 
@@ -149,9 +149,9 @@ bool denali_free(struct denali *, char *error, size_t error_size);
 
 struct denali_stats {
     uint64_t instructions, virtual_ns /* since the start */;
-    uint64_t cost_ns; /* of virtual_ns: what the kernel's own work took (denali_costs) */
-    uint32_t machines, alive, idle, failed;
-    uint64_t created, destroyed; /* by a supervisor */
+    uint64_t cost_ns;                                /* of virtual_ns: what the kernel's own work took (denali_costs) */
+    uint32_t machines, alive, idle, stopped, failed; /* idle and stopped ones are alive */
+    uint64_t created, destroyed;                     /* by a supervisor */
     struct {
         uint64_t in, delivered, unclaimed, out, rx_dropped, tx_dropped, unusable;
     } frames;

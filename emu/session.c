@@ -5,6 +5,7 @@
 #include <stdio_ext.h>
 #include <time.h>
 
+#include "keyboard_mode.h"
 #include "progress.h"
 #include "session.h"
 
@@ -82,6 +83,8 @@ struct outcome session_run(struct denali *denali, const struct options *options,
 {
     struct outcome outcome = {.options = options, .denali = denali, .end = DENALI_RUNNING};
     struct sigaction before = interrupt_catch();
+    struct keyboard_mode keyboard;
+    keyboard_mode_begin(&keyboard, options->config.keyboard);
     uint64_t start = host_time(), now = start, quanta = 1;
     while (outcome.end == DENALI_RUNNING && !outcome.interrupted && !outcome.console_error) {
         uint64_t slice = now;
@@ -101,6 +104,7 @@ struct outcome session_run(struct denali *denali, const struct options *options,
     }
     progress_clear(progress);
     outcome.host_ns = now - start;
+    keyboard_mode_end(&keyboard);
     sigaction(SIGINT, &before, NULL);
     outcome_collect(&outcome);
     return outcome;

@@ -136,7 +136,7 @@ static bool open_terminals(struct denali *d, const struct denali_config *config,
     else if (config->console == DENALI_CONSOLE_FILES)
         d->consoles = terminal_new_directory(config->console_directory, config->machines);
     if (config->debug_stream)
-        d->debug = terminal_new(config->debug_stream, config->machines);
+        d->debug = terminal_new(config->debug_stream, config->machines + config->supervisor);
     if ((config->console != DENALI_CONSOLE_NONE && !d->consoles) || (config->debug_stream && !d->debug))
         return say(error, error_size, "out of host memory");
     return true;
@@ -334,6 +334,7 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
         uint64_t private_frames, shared_frames;
         stats->machines++;
         stats->idle += vm->state == MACHINE_IDLE;
+        stats->stopped += vm->state == MACHINE_STOPPED;
         stats->memory.bytes += sizeof(*vm) + sizeof(*m) + disks_bytes(vm->disks);
         space_count(&m->space, &private_frames, &shared_frames);
         stats->memory.private_frames += private_frames;

@@ -104,8 +104,8 @@ static json_t *failed_json(const struct outcome *outcome)
 static json_t *machines_json(const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "alive", (json_int_t)stats->alive, "idle",
-                     (json_int_t)stats->idle, "terminated",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "stopped", (json_int_t)stats->stopped, "alive",
+                     (json_int_t)stats->alive, "idle", (json_int_t)stats->idle, "terminated",
                      (json_int_t)(stats->machines - stats->alive - stats->failed), "failed", (json_int_t)stats->failed,
                      "status_not_0", (json_int_t)outcome->ended_badly, "created", (json_int_t)stats->created,
                      "destroyed", (json_int_t)stats->destroyed);

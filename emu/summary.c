@@ -22,8 +22,10 @@ static void print_machines(FILE *out, const struct outcome *outcome)
     fprintf(out, "  machines      %s ended", text_count(ended).chars);
     if (outcome->ended_badly)
         fprintf(out, " (%s with another status than 0)", text_count(outcome->ended_badly).chars);
-    fprintf(out, ", %s failed, %s idle, %s ready to run\n", text_count(stats->failed).chars,
-            text_count(stats->idle).chars, text_count(stats->alive - stats->idle).chars);
+    fprintf(out, ", %s failed, %s idle, ", text_count(stats->failed).chars, text_count(stats->idle).chars);
+    if (stats->stopped)
+        fprintf(out, "%s stopped, ", text_count(stats->stopped).chars);
+    fprintf(out, "%s ready to run\n", text_count(stats->alive - stats->idle - stats->stopped).chars);
     if (stats->created + stats->destroyed > 0)
         fprintf(out, "                the supervisor created %s and destroyed %s\n", text_count(stats->created).chars,
                 text_count(stats->destroyed).chars);

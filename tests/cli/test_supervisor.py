@@ -4,9 +4,13 @@
 
     test_supervisor.py BUILD SOURCE
 """
+import json
+import os
+import pty
 import re
 import subprocess
 import sys
+import termios
 import time
 
 from command import Command, contains, equal, run_tests
@@ -127,7 +131,18 @@ def test_status_of_quit_is_the_machines(denali):
 
 def test_machines_to_begin_with_are_supervised_too(denali):
     done = supervise(denali, ["list", "stop 1", "destroy 2", "list", "console 1", "quit"], "-n", 3)
-    contains(done.out, "stopped: 1\n", "destroyed: 2\n", "this machine is no supervisor (--supervisor)")
+    contains(done.out, "stopped: 1\n", "destroyed: 2\n")
+
+
+def test_figures_count_what_came_and_went(denali):
+    done = supervise(denali, ["create hello", "run hello 2", "wait 1", "destroy 2", "quit"])
+    with open(denali.path("stats.json"), encoding="utf-8") as file:
+        stats = json.load(file)
+    equal({name: stats["machines"][name] for name in ("created", "destroyed", "stopped", "terminated", "alive")},
+          {"created": 3, "destroyed": 1, "stopped": 1, "terminated": 2, "alive": 1})
+    equal((stats["config"]["supervisor"], stats["config"]["vms_max"], list(stats["config"]["images"])),
+          (True, 65536, list(IMAGES)))
+    contains(done.err, "the supervisor created 3 and destroyed 1", "1 stopped, 0 ready to run")
 
 
 def test_consoles_in_files_have_every_machine(denali):
@@ -164,6 +179,29 @@ def test_endless_machine_can_be_stopped_by_a_live_user(denali):
     out, _ = run.communicate(b"stop all\ndestroy all\nquit\n", timeout=30)
     equal(run.returncode, 0)
     contains(out.decode(), "stopped: 1-3\n", "destroyed: 1-3\n")
+
+
+def read_until(descriptor, part):
+    text = b""
+    while part not in text:
+        text += os.read(descriptor, 1000)
+    return text
+
+
+def test_keys_of_a_terminal_are_echoed_by_the_guest_alone(denali):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(denali.program, ["denali", "run", denali.guest("supervisor"), "--supervisor", "-q"])
+    read_until(terminal, b"\n> ")
+    equal(termios.tcgetattr(terminal)[3] & (termios.ECHO | termios.ICANON), 0)
+    os.write(terminal, b"imagex\x7fs\r")
+    equal(read_until(terminal, b"\n> "), b"imagex\b \bs\r\nself\r\n> ")
+    os.write(terminal, b"quit 2\r")
+    read_until(terminal, b"quit 2\r\n")
+    equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 1)
+    both = termios.ECHO | termios.ICANON
+    equal(termios.tcgetattr(terminal)[3] & both, both)
+    os.close(terminal)
 
 
 def test_verify_agrees_without_a_keyboard(denali):

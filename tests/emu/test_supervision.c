@@ -176,6 +176,23 @@ Test(supervision, machine_runs_to_its_end_and_is_described)
     bench_drop(&b);
 }
 
+static uint32_t features_of(const struct vm *vm)
+{
+    uint32_t features = 0, fault;
+    space_read(&vm->machine->space, DENALI_REG_FEATURES, &features, sizeof(features), &fault);
+    return features;
+}
+
+Test(supervision, machines_created_are_no_supervisors)
+{
+    struct bench b;
+    bench_init(&b, FRAMES);
+    uint32_t machine = create(&b, SELF);
+    cr_expect_eq(features_of(b.supervisor), DENALI_FEATURE_SUPERVISOR);
+    cr_expect_eq(features_of(vm_table_at(&b.kernel.vms, machine & DENALI_HANDLE_INDEX)), 0);
+    bench_drop(&b);
+}
+
 Test(supervision, failure_is_told_in_words)
 {
     struct bench b;

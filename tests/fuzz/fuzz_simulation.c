@@ -19,8 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 enum {
     MACHINES = 3,
     DISK_BLOCKS = 4,
+    MACHINES_MAX = 7,
     INSTRUCTIONS = 4000,
     FX_IMAGE = 2 * DENALI_PAGE_SIZE - 512, /* FXRSTOR's operand, and the stack grows from there */
+    REQUEST = FX_IMAGE - 512,              /* a request to the supervisor's port, which the program may change */
     PROGRAM = 2 * DENALI_PAGE_SIZE,        /* and up; before it, in the first page of the image, is our code */
 };
 
@@ -60,10 +62,10 @@ static void emit_push(struct image *image, uint32_t value)
     emit(image, value, 4);
 }
 
-static void emit_virtual_register(struct image *image, uint32_t offset, uint32_t value)
+static void emit_store(struct image *image, uint32_t address, uint32_t value)
 {
     emit(image, 0x05C7, 2); /* MOV m32, imm32 */
-    emit(image, offset, 4);
+    emit(image, address, 4);
     emit(image, value, 4);
 }
 
@@ -97,6 +99,15 @@ static void emit_mmu(struct image *image, const struct input *input)
         emit_out(image, DENALI_PORT_MMU_FRAME, entry.frame);
     }
     emit_out(image, DENALI_PORT_MMU_CONTROL, DENALI_MMU_ON);
+}
+
+/* A machine more, which runs. In a machine that is no supervisor nothing happens. */
+static void emit_requests(struct image *image)
+{
+    emit_store(image, REQUEST + DENALI_REQUEST_OP, DENALI_SUPERVISOR_CREATE);
+    emit_out(image, DENALI_PORT_SUPERVISOR, REQUEST);
+    emit_store(image, REQUEST + DENALI_REQUEST_OP, DENALI_SUPERVISOR_START);
+    emit_out(image, DENALI_PORT_SUPERVISOR, REQUEST);
 }
 
 static void emit_registers(struct image *image, const struct input *input)
@@ -136,15 +147,17 @@ static void image_make(struct image *image, const struct input *input, const uin
     uint32_t entry = input_entry(input) < PROGRAM ? PROGRAM : input_entry(input);
 
     *image = (struct image){.code = 0};
-    emit_virtual_register(image, DENALI_REG_IRQ_HANDLER, input->irq_handler);
-    emit_virtual_register(image, DENALI_REG_EXC_HANDLER, input->exc_handler);
-    emit_virtual_register(image, DENALI_REG_KERNEL_STACK, DENALI_MMU_BYPASS + INPUT_MEMORY);
+    emit_store(image, DENALI_REG_IRQ_HANDLER, input->irq_handler);
+    emit_store(image, DENALI_REG_EXC_HANDLER, input->exc_handler);
+    emit_store(image, DENALI_REG_KERNEL_STACK, DENALI_MMU_BYPASS + INPUT_MEMORY);
     emit_fpu(image, input);
     emit_register(image, ESP, FX_IMAGE);
+    if (input->variant & INPUT_SUPERVISOR)
+        emit_requests(image);
     if (input->variant & INPUT_MMU)
         emit_mmu(image, input);
     emit_start(image, input, entry);
-    check(image->code <= FX_IMAGE - 64 - DENALI_IMAGE_BASE);
+    check(image->code <= REQUEST - DENALI_IMAGE_BASE);
     if (size > INPUT_MEMORY - entry)
         size = INPUT_MEMORY - entry;
     memcpy(image_at(image, entry), program, size);
@@ -164,6 +177,7 @@ static uint64_t run(const char *path, const char *disk, const struct input *inpu
 {
     char error[256];
     struct denali_config config;
+    const struct denali_image again = {.name = "again", .path = path};
 
     denali_config_init(&config);
     config.image = path;
@@ -182,6 +196,12 @@ static uint64_t run(const char *path, const char *disk, const struct input *inpu
         config.disk_count = 2;
         config.disks[0] = (struct denali_disk){.file = disk, .copy_on_write = true, .errors = 100000};
         config.disks[1] = (struct denali_disk){.file = disk, .read_only = true};
+    }
+    if (input->variant & INPUT_SUPERVISOR) {
+        config.supervisor = true;
+        config.machines_max = MACHINES_MAX;
+        config.images = &again;
+        config.image_count = 1;
     }
     config.engine = engine;
     config.console = DENALI_CONSOLE_NONE;

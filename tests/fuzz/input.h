@@ -7,13 +7,14 @@
 #include "../../cpu/cpu.h"
 
 enum input_variant {
-    INPUT_MMU = 1,        /* translation on, with the mappings given */
-    INPUT_USER = 2,       /* and in user mode */
-    INPUT_NEIGHBOUR = 4,  /* a second machine that shares the pages of the first until one of them writes */
-    INPUT_FEW_FRAMES = 8, /* there are not enough for a copy of every page; or pages are swapped out and in */
-    INPUT_IMMEDIATE = 16, /* interrupts are not batched; for simulations */
-    INPUT_COSTS = 32,     /* the kernel's work takes time; for simulations */
-    INPUT_DISKS = 64,     /* there are two; for simulations */
+    INPUT_MMU = 1,          /* translation on, with the mappings given */
+    INPUT_USER = 2,         /* and in user mode */
+    INPUT_NEIGHBOUR = 4,    /* a second machine that shares the pages of the first until one of them writes */
+    INPUT_FEW_FRAMES = 8,   /* there are not enough for a copy of every page; or pages are swapped out and in */
+    INPUT_IMMEDIATE = 16,   /* interrupts are not batched; for simulations */
+    INPUT_COSTS = 32,       /* the kernel's work takes time; for simulations */
+    INPUT_DISKS = 64,       /* there are two; for simulations */
+    INPUT_SUPERVISOR = 128, /* the first machine is one; for simulations */
 };
 
 enum { INPUT_PAGES = 16, INPUT_MEMORY = INPUT_PAGES * PAGE_SIZE, INPUT_EVENTS = 4 };

@@ -39,6 +39,7 @@ NO_TWIN = {
     "emu/command_verify.c": "tests/cli runs it",
     "emu/command_inspect.c": "tests/cli runs it",
     "emu/session.c": "tests/cli runs it",
+    "emu/keyboard_mode.c": "tests/cli types on a terminal",
     "emu/progress.c": "tests/cli reads what it prints",
     "emu/summary.c": "tests/cli reads what it prints",
     "emu/stats_json.c": "tests/cli reads what it writes",
