@@ -57,12 +57,13 @@ static bool source_init(struct disks *disks, struct disk_source *source, const s
     return source->shared != NULL;
 }
 
-/* Two machines that write the same blocks would feel each other. */
+/* Two machines that write the same blocks would feel each other. A supervisor gives the disk to one at a time. */
 static bool source_check(const struct denali_config *config, uint32_t which, char *error, size_t error_size)
 {
     const struct denali_disk *disk = &config->disks[which];
 
-    if (disk->read_only || disk->copy_on_write || config->machines == 1 || strstr(disk->file, MACHINE_PLACEHOLDER))
+    if (disk->read_only || disk->copy_on_write || config->machines == 1 || config->supervisor ||
+        strstr(disk->file, MACHINE_PLACEHOLDER))
         return true;
     snprintf(error, error_size,
              "%s: several machines would write one disk: make it read-only (ro) or a copy for each (cow), or have a "
@@ -112,10 +113,10 @@ bool disks_is_image(const char *name, uint32_t *which)
     return number[0] >= '0' && number[0] <= '9' && !*end;
 }
 
-/* Blocks from the disk's first on, as many as an image that begins so says it has. */
-static uint8_t *read_image(struct image_file *file, size_t *size)
+/* Blocks from this one on, as many as an image that begins so says it has. */
+static uint8_t *read_image(struct image_file *file, uint32_t block, size_t *size)
 {
-    uint64_t limit = (uint64_t)image_file_blocks(file) * DISK_BLOCK, wanted = DISK_BLOCK;
+    uint64_t limit = (uint64_t)(image_file_blocks(file) - block) * DISK_BLOCK, wanted = DISK_BLOCK;
     uint8_t *bytes = NULL;
 
     for (*size = 0; *size < wanted; wanted = image_extent(bytes, *size)) {
@@ -127,7 +128,7 @@ static uint8_t *read_image(struct image_file *file, size_t *size)
         }
         bytes = larger;
         for (; *size < wanted; *size += DISK_BLOCK) {
-            if (image_file_read(file, (uint32_t)(*size / DISK_BLOCK), bytes + *size) == 0)
+            if (image_file_read(file, block + (uint32_t)(*size / DISK_BLOCK), bytes + *size) == 0)
                 continue;
             free(bytes);
             return NULL;
@@ -136,6 +137,18 @@ static uint8_t *read_image(struct image_file *file, size_t *size)
             break;
     }
     return bytes;
+}
+
+int32_t disks_read_image(struct disks *disks, uint32_t which, uint32_t block, uint8_t **bytes, size_t *size)
+{
+    struct image_file *file = which < disks->count ? disks->sources[which].shared : NULL;
+
+    if (!file)
+        return -DENALI_ENODEV;
+    if (block >= image_file_blocks(file))
+        return -DENALI_EINVAL;
+    *bytes = read_image(file, block, size);
+    return *bytes ? 0 : -DENALI_EIO;
 }
 
 uint8_t *disks_image(struct disks *disks, uint32_t which, size_t *size, char *error, size_t error_size)
@@ -150,13 +163,50 @@ uint8_t *disks_image(struct disks *disks, uint32_t which, size_t *size, char *er
         snprintf(error, error_size, "%s: machines boot one image, so they cannot from a file for each", source->file);
         return NULL;
     }
-    uint8_t *bytes = read_image(source->shared, size);
+    uint8_t *bytes = read_image(source->shared, 0, size);
     if (!bytes)
         snprintf(error, error_size, "%s: it cannot be read", source->file);
     return bytes;
 }
 
 /* Those of one machine. */
+
+static bool is_written(const struct disk_source *source)
+{
+    return source->shared && !source->read_only && !source->copy_on_write;
+}
+
+struct disk_choice disks_choose(const struct disks *disks, bool but_written)
+{
+    struct disk_choice choice = {.count = 0};
+
+    for (uint32_t i = 0; i < disks->count; i++)
+        if (!but_written || !is_written(&disks->sources[i]))
+            choice.numbers[choice.count++] = i;
+    return choice;
+}
+
+int32_t disks_check(const struct disks *disks, const struct disk_choice *choice)
+{
+    uint32_t seen = 0;
+
+    for (uint32_t i = 0; i < choice->count; i++) {
+        uint32_t number = choice->numbers[i];
+        if (number >= disks->count)
+            return -DENALI_ENODEV;
+        if (seen & 1u << number)
+            return -DENALI_EINVAL;
+        if (disks->sources[number].taken)
+            return -DENALI_EBUSY;
+        seen |= 1u << number;
+    }
+    return 0;
+}
+
+static struct disk_source *source_of(const struct machine_disks *attached, uint32_t unit)
+{
+    return &attached->disks->sources[attached->choice.numbers[unit]];
+}
 
 static uint64_t host_now(struct disk_host *host)
 {
@@ -167,7 +217,7 @@ static uint64_t host_take(struct disk_host *host, uint32_t unit, uint64_t positi
 {
     struct machine_disks *attached = container_of(host, struct machine_disks, host);
     struct disks *disks = attached->disks;
-    struct disk_source *source = &disks->sources[unit];
+    struct disk_source *source = source_of(attached, unit);
     struct disk_clock *clock = source->shared ? &source->clock : &attached->clocks[unit];
 
     return disk_clock_take(clock, &disks->costs, disks->now->cycles, position, bytes);
@@ -235,13 +285,11 @@ static struct disk_backend *open_unit(struct disks *disks, struct disk_source *s
 
 static bool open_units(struct machine_disks *attached, uint32_t vm)
 {
-    struct disks *disks = attached->disks;
-
-    for (uint32_t i = 0; i < disks->count; i++) {
-        struct disk_source *source = &disks->sources[i];
-        uint64_t seed = source->seed ^ (uint64_t)vm << 32 ^ (uint64_t)i << 56;
+    for (uint32_t i = 0; i < attached->choice.count; i++) {
+        struct disk_source *source = source_of(attached, i);
+        uint64_t seed = source->seed ^ (uint64_t)vm << 32 ^ (uint64_t)attached->choice.numbers[i] << 56;
         attached->clocks[i] = DISK_CLOCK_NEW;
-        attached->units[i].backend = open_unit(disks, source, vm, seed);
+        attached->units[i].backend = open_unit(attached->disks, source, vm, seed);
         if (attached->units[i].backend)
             continue;
         while (i-- > 0)
@@ -254,15 +302,14 @@ static bool open_units(struct machine_disks *attached, uint32_t vm)
 /* A disk that is written belongs to one machine at a time. */
 static void set_taken(struct machine_disks *attached, bool taken)
 {
-    for (uint32_t i = 0; i < attached->disks->count; i++) {
-        struct disk_source *source = &attached->disks->sources[i];
-        source->taken = taken && source->shared && !source->read_only && !source->copy_on_write;
-    }
+    for (uint32_t i = 0; i < attached->choice.count; i++)
+        source_of(attached, i)->taken = taken && is_written(source_of(attached, i));
 }
 
-struct machine_disks *disks_attach(struct disks *disks, uint32_t vm, struct event_queue *events)
+struct machine_disks *disks_attach(struct disks *disks, const struct disk_choice *choice, uint32_t vm,
+                                   struct event_queue *events)
 {
-    size_t size = disks->count * (sizeof(struct disk_unit) + sizeof(struct disk_clock));
+    size_t size = choice->count * (sizeof(struct disk_unit) + sizeof(struct disk_clock));
     struct machine_disks *attached = calloc(1, sizeof(*attached) + size);
 
     disks->error[0] = '\0';
@@ -274,13 +321,14 @@ struct machine_disks *disks_attach(struct disks *disks, uint32_t vm, struct even
     attached->event = (struct event){.source = vm, .class = EVENT_DISK, .fire = event_fire};
     attached->events = events;
     attached->disks = disks;
-    attached->clocks = (struct disk_clock *)&attached->units[disks->count];
+    attached->choice = *choice;
+    attached->clocks = (struct disk_clock *)&attached->units[choice->count];
     if (!open_units(attached, vm)) {
         free(attached);
         return NULL;
     }
     set_taken(attached, true);
-    disk_init(&attached->disk, &attached->host, &disks->counters, attached->units, disks->count);
+    disk_init(&attached->disk, &attached->host, &disks->counters, attached->units, choice->count);
     return attached;
 }
 
@@ -294,7 +342,7 @@ size_t disks_bytes(const struct machine_disks *attached)
 {
     if (!attached)
         return 0;
-    return sizeof(*attached) + attached->disks->count * (sizeof(struct disk_unit) + sizeof(struct disk_clock)) +
+    return sizeof(*attached) + attached->choice.count * (sizeof(struct disk_unit) + sizeof(struct disk_clock)) +
            (attached->disk.queue ? sizeof(*attached->disk.queue) : 0);
 }
 

@@ -42,9 +42,23 @@ bool disks_init(struct disks *, const struct denali_config *, struct frame_pool 
 void disks_drop(struct disks *);
 /* Is this the name of an image on a disk, "disk:N"? */
 bool disks_is_image(const char *name, uint32_t *which);
+/* Reads an image that lies raw on a disk from that block on: the bytes that belong to it, to be freed. 0, or minus a
+ * DENALI_E*. */
+int32_t disks_read_image(struct disks *, uint32_t which, uint32_t block, uint8_t **bytes, size_t *size);
 /* The image that lies raw on disk number `which` from block 0 on: the bytes that belong to it, to be freed. NULL: see
  * `error`. */
 uint8_t *disks_image(struct disks *, uint32_t which, size_t *size, char *error, size_t error_size);
+
+/* Which of them a machine has, in the order in which it sees them; none twice. */
+struct disk_choice {
+    uint32_t numbers[DENALI_DISKS];
+    uint32_t count;
+};
+
+/* All of them, or all but those that only one machine may have. */
+struct disk_choice disks_choose(const struct disks *, bool but_written);
+/* Can a machine have these? 0, or minus a DENALI_E*. */
+int32_t disks_check(const struct disks *, const struct disk_choice *);
 
 /* The disks of one machine, in one piece. */
 struct machine_disks {
@@ -53,12 +67,13 @@ struct machine_disks {
     struct event event;         /* the next completion */
     struct event_queue *events; /* borrowed */
     struct disks *disks;        /* borrowed */
-    struct disk_clock *clocks;  /* by unit, of machines' own files; behind the units */
+    struct disk_choice choice;
+    struct disk_clock *clocks; /* by unit, of machines' own files; behind the units */
     struct disk_unit units[];
 };
 
 /* They stay while the machine is swapped out. NULL: `disks->error` says why. */
-struct machine_disks *disks_attach(struct disks *, uint32_t vm, struct event_queue *);
+struct machine_disks *disks_attach(struct disks *, const struct disk_choice *, uint32_t vm, struct event_queue *);
 /* What the machine has now for the device. */
 void disks_connect(struct machine_disks *, struct interrupt_line *, struct guest_memory *);
 /* Host bytes that these take, beside the frames of overlays. */

@@ -208,6 +208,7 @@ static bool check_layout(struct loader *loader)
     }
     if (!entry_found)
         return load_fail(loader, "ELF header: entry point 0x%08" PRIx32 " lies in no loaded segment", entry);
+    loader->image->end = segments[loader->segment_count - 1].address + segments[loader->segment_count - 1].size;
     return true;
 }
 
@@ -220,7 +221,6 @@ static bool load_segments(struct loader *loader)
         if (!space_write(&image->space, segment->address, image->file + segment->offset, segment->file_size, &fault))
             return load_fail(loader, "program header %" PRIu32 ": out of physical memory at 0x%08" PRIx32,
                              segment->number, fault);
-        image->end = segment->address + segment->size;
     }
     image->entry = loader->header.e_entry;
     return true;
@@ -299,6 +299,7 @@ static bool load_file(struct loader *loader, struct frame_pool *pool)
 {
     struct image *image = loader->image;
     space_init(&image->space, pool, loader->memory_size);
+    image->end = 0;
     bool good = read_header(loader) && read_segments(loader) && check_layout(loader) && load_segments(loader) &&
                 load_symbols(loader);
     free(loader->segments);

@@ -21,7 +21,8 @@ struct image {
 };
 
 /* Load `path` (or bytes that are already in memory) for machines of `memory_size` bytes. False: `error` says what is
- * wrong with which part of the file ("FILE: program header 2: …"); nothing needs to be dropped then. */
+ * wrong with which part of the file ("FILE: program header 2: …"); nothing needs to be dropped then, and `end` is 0
+ * unless the image is sound and only the memory for it was wanting. */
 bool image_load(struct image *, const char *path, struct frame_pool *, uint32_t memory_size, char *error,
                 size_t error_size);
 bool image_load_bytes(struct image *, const char *name, const void *bytes, size_t size, struct frame_pool *,

@@ -252,9 +252,9 @@ bool machine_init(struct machine *m, struct vm *vm, const struct machine_config 
     cpu_state_reset(&m->state, image->entry, image->space.memory.size);
     m->state.mmu.present = config->mmu;
     space_clone(&m->space, &image->space);
-    bool wants_disks = config->disks && config->disks->count > 0;
+    bool wants_disks = config->disks && config->disk_choice.count > 0;
     if (wants_disks)
-        vm->disks = disks_attach(config->disks, vm->id, vm->host->events);
+        vm->disks = disks_attach(config->disks, &config->disk_choice, vm->id, vm->host->events);
     init_devices(m, config);
     return (!wants_disks || vm->disks) && boot_registers(m, image, config->arguments);
 }

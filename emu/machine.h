@@ -88,7 +88,8 @@ struct machine_config {
     struct supervisor_host *supervisor;   /* the machine has the supervisor feature; NULL: it has not */
     struct console_sink *console, *debug; /* may be NULL */
     struct nic_wire *wire;                /* may be NULL */
-    struct disks *disks;                  /* that it has; NULL: none */
+    struct disks *disks;                  /* of which it has some; NULL: none */
+    struct disk_choice disk_choice;       /* which */
 };
 
 /* A machine of that index, stopped, with nothing in it. `timed_out` is called when its idle timeout is over. */

@@ -195,7 +195,7 @@ static bool open_supervision(struct denali *d, const struct denali_config *confi
     struct supervision *s = d->supervision = calloc(1, sizeof(*s));
     if (!s)
         return say(error, error_size, "out of host memory");
-    supervision_init(s, &d->kernel, d->frames, &d->image);
+    supervision_init(s, &d->kernel, d->frames, &d->disks, &d->image);
     if (!supervision_reserve(s, config->machines))
         return say(error, error_size, "out of host memory");
     for (uint32_t i = 0; i < config->image_count; i++)
@@ -221,6 +221,7 @@ static bool boot_machines(struct denali *d, const struct denali_config *config, 
         .debug = d->debug ? terminal_sink(d->debug) : NULL,
         .wire = &k->network.wire,
         .disks = &d->disks,
+        .disk_choice = disks_choose(&d->disks, config->supervisor),
     };
 
     struct machine_config others = first;

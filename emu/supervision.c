@@ -129,42 +129,57 @@ static uint32_t machines_present(const struct kernel *k)
 }
 
 /* The image for it; NULL and an error. */
-static struct image *choose_image(struct supervision *s, const struct supervisor_create *create, int32_t *error)
+static struct image *choose_image(struct supervision *s, const struct supervisor_create *create,
+                                  struct cached_image **use, int32_t *error)
 {
+    const struct image_place place = {.number = create->image, .disk = create->disk, .block = create->block};
     uint32_t memory = create->memory ? create->memory : s->images.own->space.memory.size;
 
     *error = -DENALI_EINVAL;
     if (memory % PAGE_SIZE || memory < 2 * PAGE_SIZE)
         return NULL;
-    if (create->image == DENALI_IMAGE_DISK || create->disk_count > 0) {
-        *error = -DENALI_ENODEV;
-        return NULL;
-    }
-    return image_cache_get(&s->images, create->image, memory, error);
+    return image_cache_get(&s->images, &place, memory, use, error);
+}
+
+static int32_t configure(const struct supervision *s, const struct supervisor_create *create,
+                         struct machine_config *config)
+{
+    *config = s->config;
+    config->arguments = create->arguments;
+    config->disk_choice.count = create->disk_count;
+    memcpy(config->disk_choice.numbers, create->disks, create->disk_count * sizeof(create->disks[0]));
+    if (machine_arguments(NULL, 0, create->arguments, VM_TABLE_MAX - 1) > DENALI_ARGS_MAX)
+        return -DENALI_E2BIG;
+    if (!config->disks)
+        return create->disk_count > 0 ? -DENALI_ENODEV : 0;
+    return disks_check(config->disks, &config->disk_choice);
 }
 
 static int32_t host_create(struct supervisor_host *host, const struct supervisor_create *create, uint32_t *machine)
 {
     struct supervision *s = supervision_of(host);
-    struct machine_config config = s->config;
+    struct machine_config config;
+    struct cached_image *use;
     char ignored[1];
-    int32_t error;
+    int32_t error = configure(s, create, &config);
 
-    config.arguments = create->arguments;
+    if (error)
+        return error;
     if (machines_present(s->kernel) >= s->machines_max)
         return -DENALI_EAGAIN;
-    if (machine_arguments(NULL, 0, create->arguments, VM_TABLE_MAX - 1) > DENALI_ARGS_MAX)
-        return -DENALI_E2BIG;
     if (!supervision_reserve(s, s->kernel->vms.count + 1))
         return -DENALI_ENOMEM;
-    struct image *image = choose_image(s, create, &error);
+    struct image *image = choose_image(s, create, &use, &error);
     if (!image)
         return error;
+    if (config.disks)
+        config.disks->error[0] = '\0';
     struct vm *vm = kernel_create(s->kernel, image, &config, ignored, sizeof(ignored));
     if (!vm) {
-        image_cache_put(&s->images, image);
-        return -DENALI_ENOMEM;
+        image_cache_put(&s->images, use);
+        return config.disks && config.disks->error[0] ? -DENALI_EIO : -DENALI_ENOMEM;
     }
+    ward_of(s, vm)->image = use;
     s->created++;
     *machine = handle_of(s, vm->id);
     return 0;
@@ -205,10 +220,10 @@ static int32_t host_destroy(struct supervisor_host *host, uint32_t machine)
     if (!vm)
         return error;
     struct ward *ward = ward_of(s, vm);
-    struct image *image = vm->image;
     news_remove(s, vm->id);
     kernel_destroy(s->kernel, vm);
-    image_cache_put(&s->images, image);
+    image_cache_put(&s->images, ward->image);
+    ward->image = NULL;
     byte_ring_drop(&ward->console);
     ward->generation = ward->generation == UINT8_MAX ? 1 : ward->generation + 1;
     s->destroyed++;
@@ -312,7 +327,8 @@ static void host_state(const struct supervisor_host *host, struct state_visitor 
         visitor->number(visitor, "news", i);
 }
 
-void supervision_init(struct supervision *s, struct kernel *kernel, struct frame_pool *frames, struct image *own)
+void supervision_init(struct supervision *s, struct kernel *kernel, struct frame_pool *frames, struct disks *disks,
+                      struct image *own)
 {
     *s = (struct supervision){
         .host = {.create = host_create,
@@ -332,7 +348,7 @@ void supervision_init(struct supervision *s, struct kernel *kernel, struct frame
         .first_news = NOBODY,
         .last_news = NOBODY,
     };
-    image_cache_init(&s->images, frames, own);
+    image_cache_init(&s->images, frames, disks, own);
 }
 
 uint64_t supervision_bytes(const struct supervision *s)

@@ -17,9 +17,10 @@ struct kernel;
 /* A machine, or the place where one was, as the supervisor knows it. */
 struct ward {
     struct byte_ring console;
-    uint32_t next, previous; /* in the queue of news: indices, or NOBODY */
-    uint8_t generation;      /* the upper part of the handle, never 0 */
-    bool has_news;           /* it is in that queue */
+    struct cached_image *image; /* that it uses; NULL: one that stays anyway */
+    uint32_t next, previous;    /* in the queue of news: indices, or NOBODY */
+    uint8_t generation;         /* the upper part of the handle, never 0 */
+    bool has_news;              /* it is in that queue */
 };
 
 struct supervision {
@@ -27,7 +28,7 @@ struct supervision {
     struct console_sink sink;     /* embedded: of all others' consoles; what they write goes on to `outside` */
     struct console_sink *outside; /* borrowed, may be NULL */
     struct kernel *kernel;        /* borrowed */
-    struct machine_config config; /* of machines created, but for their arguments */
+    struct machine_config config; /* of machines created, but for their arguments and disks */
     struct image_cache images;
     struct ward *wards; /* by machine index; owned */
     uint32_t capacity;  /* of `wards` */
@@ -36,7 +37,8 @@ struct supervision {
     uint64_t created, destroyed;
 };
 
-void supervision_init(struct supervision *, struct kernel *, struct frame_pool *, struct image *own);
+/* `disks`: see machine_config; NULL: there are none. */
+void supervision_init(struct supervision *, struct kernel *, struct frame_pool *, struct disks *, struct image *own);
 /* Room for so many machines in all. False: no host memory. Machines that the supervisor does not create need it. */
 bool supervision_reserve(struct supervision *, uint32_t machines);
 /* All machines are gone. */

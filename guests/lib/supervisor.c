@@ -139,10 +139,14 @@ const char *supervisor_error(int32_t status)
         return "there are as many machines as may be";
     case DENALI_ENOMEM:
         return "no memory left for it";
+    case DENALI_EIO:
+        return "its disk cannot be opened or read";
+    case DENALI_EBUSY:
+        return "another machine writes that disk";
     case DENALI_ENODEV:
         return "no such disk";
     case DENALI_EINVAL:
-        return "a size that cannot be";
+        return "a number that cannot be";
     case DENALI_EPIPE:
         return "it has ended";
     default:

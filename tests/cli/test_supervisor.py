@@ -165,6 +165,26 @@ def test_want_of_frames_is_told(denali):
     equal(done.returncode, 0, done.err)
 
 
+def test_machines_boot_from_a_disk_and_get_disks(denali):
+    with open(denali.guest("hello"), "rb") as file:
+        hello = file.read()
+    with open(denali.guest("disk"), "rb") as file:
+        disk = file.read()
+    blocks = -(-len(hello) // 4096)
+    image = b"\0" * 8192 + hello.ljust(blocks * 4096, b"\0") + disk.ljust(-(-len(disk) // 4096) * 4096, b"\0")
+    images, data = denali.file("images.img", image), denali.file("data.img", b"\0" * 16 * 4096)
+    lines = ["run disk:0:2 2", f"create -d 1 disk:0:{2 + blocks}", "create -d 1 disk:0:2", "start 3", "wait 100",
+             "console 1", "console 3", "create disk:0", "create disk:0:9999", "create disk:1", "create -d 2 hello",
+             "create -d 0 -d 0 hello", "create -d 1 -d 0 hello", "destroy all", "quit"]
+    done = supervise(denali, lines, "--disk", f"{images},ro", "--disk", data)
+    equal(done.returncode, 0, done.err)
+    contains(done.out, "running: 1-2\n", "created: 3\n", "machine 3: disk 0 of 16 blocks is well\n", "not created: another machine writes that disk\n",
+             "> console 1\nHello from machine 1\n", "> create disk:0\nnot created: no image",
+             "9999\nnot created: a number that cannot be\n", "> create disk:1\nnot created: no image",
+             "-d 2 hello\nnot created: no such disk\n", "-d 0 -d 0 hello\nnot created: a number that cannot be\n",
+             "> create -d 1 -d 0 hello\ncreated: 4\n")
+
+
 def test_guest_without_the_feature_has_no_port(denali):
     done = denali("run", denali.guest("supervisor"))
     equal((done.returncode, done.out), (1, "this machine is no supervisor (--supervisor)\n"))

@@ -70,10 +70,16 @@ static void bench_drop(struct bench *b)
     temporary_remove(&b->temporary);
 }
 
+static struct machine_disks *attach_all(struct bench *b, uint32_t vm)
+{
+    const struct disk_choice all = disks_choose(&b->disks, false);
+    return disks_attach(&b->disks, &all, vm, &b->events);
+}
+
 static void attach(struct bench *b, struct user *user, uint32_t vm)
 {
     *user = (struct user){.line = FAKE_LINE, .memory = FAKE_MEMORY};
-    user->attached = disks_attach(&b->disks, vm, &b->events);
+    user->attached = attach_all(b, vm);
     cr_assert_not_null(user->attached, "%s", b->disks.error);
     disks_connect(user->attached, &user->line.line, &user->memory.memory);
 }
@@ -113,7 +119,7 @@ Test(disks, shared_file_and_files_of_their_own_are_attached)
     cr_assert(units[0].backend->blocks == 3 && units[0].backend->read_only);
     cr_assert(units[1].backend->blocks == 6 && !units[1].backend->read_only);
     disks_detach(user.attached);
-    cr_assert_null(disks_attach(&b.disks, 2, &b.events));
+    cr_assert_null(attach_all(&b, 2));
     cr_assert_not_null(strstr(b.disks.error, "/own-2: No such file or directory"));
     bench_drop(&b);
 }
@@ -142,7 +148,7 @@ Test(disks, disk_that_is_written_belongs_to_one_machine_at_a_time)
     b.config.machines = 1;
     cr_assert(init(&b));
     attach(&b, &one, 0);
-    cr_assert_null(disks_attach(&b.disks, 1, &b.events));
+    cr_assert_null(attach_all(&b, 1));
     cr_assert_not_null(strstr(b.disks.error, "/a: another machine writes this disk"));
     disks_detach(one.attached);
     attach(&b, &other, 1);
@@ -307,6 +313,57 @@ Test(disks, image_on_a_disk_is_read_as_far_as_it_goes)
     cr_assert_not_null(strstr(b.error, "machines boot one image"));
     cr_assert_null(disks_image(&b.disks, 2, &size, b.error, sizeof(b.error)));
     cr_assert_str_eq(b.error, "disk:2: there is no such disk, of 2 (--disk)");
+    bench_drop(&b);
+}
+
+Test(disks, image_may_begin_at_any_block)
+{
+    static const uint8_t program[6000] = {0x90};
+    uint8_t file[4 * DISK_BLOCK] = {0}, *image = NULL;
+    struct bench b;
+    char path[TEMPORARY_MAX];
+    size_t size = 0, length = tiny_image(file + DISK_BLOCK, sizeof(file) - DISK_BLOCK, program, sizeof(program));
+    bench_init(&b);
+    file_set(temporary_path(&b.temporary, "boot", path), file, sizeof(file));
+    add(&b, "boot")->read_only = true;
+    add(&b, "own-{vm}");
+    cr_assert(init(&b));
+    cr_expect_eq(disks_read_image(&b.disks, 0, 1, &image, &size), 0);
+    cr_expect_eq(size, 2 * DISK_BLOCK);
+    cr_expect_arr_eq(image, file + DISK_BLOCK, length);
+    free(image);
+    cr_expect_eq(disks_read_image(&b.disks, 0, 4, &image, &size), -DENALI_EINVAL);
+    cr_expect_eq(disks_read_image(&b.disks, 1, 0, &image, &size), -DENALI_ENODEV);
+    cr_expect_eq(disks_read_image(&b.disks, 2, 0, &image, &size), -DENALI_ENODEV);
+    bench_drop(&b);
+}
+
+Test(disks, machine_has_those_chosen_in_that_order)
+{
+    struct bench b;
+    bench_init(&b);
+    make(&b, "zero", 1);
+    make(&b, "one", 2);
+    make(&b, "two", 3);
+    add(&b, "zero")->read_only = true;
+    add(&b, "one");
+    add(&b, "two")->copy_on_write = true;
+    b.config.supervisor = true;
+    cr_assert(init(&b), "%s", b.error);
+    struct disk_choice choice = disks_choose(&b.disks, true);
+    cr_expect(choice.count == 2 && choice.numbers[0] == 0 && choice.numbers[1] == 2, "one is for a single machine");
+    choice = (struct disk_choice){.numbers = {2, 1}, .count = 2};
+    cr_expect_eq(disks_check(&b.disks, &choice), 0);
+    struct machine_disks *attached = disks_attach(&b.disks, &choice, 1, &b.events);
+    cr_assert(attached && attached->disk.unit_count == 2);
+    cr_expect(attached->units[0].backend->blocks == 3 && attached->units[1].backend->blocks == 2);
+    cr_expect_eq(disks_check(&b.disks, &choice), -DENALI_EBUSY);
+    disks_detach(attached);
+    cr_expect_eq(disks_check(&b.disks, &choice), 0);
+    choice.numbers[1] = 2;
+    cr_expect_eq(disks_check(&b.disks, &choice), -DENALI_EINVAL);
+    choice.numbers[1] = 3;
+    cr_expect_eq(disks_check(&b.disks, &choice), -DENALI_ENODEV);
     bench_drop(&b);
 }
 

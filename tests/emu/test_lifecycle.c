@@ -205,6 +205,7 @@ Test(lifecycle, disks_come_and_go_with_their_machines)
     config.disk_count = 1;
     cr_assert(disks_init(&disks, &config, b.pool, &b.kernel.clock, b.error, sizeof(b.error)), "%s", b.error);
     b.config.disks = &disks;
+    b.config.disk_choice = disks_choose(&disks, false);
     for (unsigned round = 0; round < 50; round++) {
         struct vm *vm = create(&b);
         cr_assert_null(kernel_create(&b.kernel, &b.image, &b.config, b.error, sizeof(b.error)));

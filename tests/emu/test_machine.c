@@ -135,7 +135,9 @@ Test(machine, disks_stand_in_the_register_page_and_have_ports)
     b.clock = (struct clock){.khz = 1};
     struct frame_pool *pool = frame_pool_new(1);
     cr_assert(disks_init(&disks, &config, pool, &b.clock, error, sizeof(error)), "%s", error);
-    bench_boot(&b, 0, &(struct machine_config){.arguments = "", .queue_frames = 4, .disks = &disks});
+    bench_boot(&b, 0,
+               &(struct machine_config){
+                   .arguments = "", .queue_frames = 4, .disks = &disks, .disk_choice = disks_choose(&disks, false)});
     cr_assert_eq(get32(&b, DENALI_REG_DISK_COUNT), 2);
     cr_assert(get32(&b, DENALI_REG_DISKS) == 3 && get32(&b, DENALI_REG_DISKS + 4) == 0);
     cr_assert(get32(&b, DENALI_REG_DISKS + 8) == 3 && get32(&b, DENALI_REG_DISKS + 12) == DENALI_DISK_READ_ONLY);

@@ -78,7 +78,7 @@ static void bench_init(struct bench *b, uint64_t frames)
     *b = (struct bench){.pool = frame_pool_new(frames), .host = &s->host};
     cr_assert(image_load_bytes(&b->own, "own", file, size, b->pool, MEMORY, b->error, sizeof(b->error)));
     start_kernel(k);
-    supervision_init(s, k, b->pool, &b->own);
+    supervision_init(s, k, b->pool, NULL, &b->own);
     cr_assert(supervision_reserve(s, 1));
     add_image(b, "writes", writes, sizeof(writes));
     add_image(b, "chatters", chatters, sizeof(chatters));

@@ -200,6 +200,7 @@ static uint64_t run(const char *path, const char *disk, const struct input *inpu
     if (input->variant & INPUT_SUPERVISOR) {
         config.supervisor = true;
         config.machines_max = MACHINES_MAX;
+        config.frames += INPUT_MEMORY; /* for the image, again */
         config.images = &again;
         config.image_count = 1;
     }
