@@ -38,6 +38,18 @@ static bool is_disk(const struct denali_config *config, const struct denali_disk
     return false;
 }
 
+/* The files that are read, but for disks; some are NULL. */
+
+static uint32_t input_count(const struct denali_config *config)
+{
+    return 2 + config->image_count;
+}
+
+static const char *input_path(const struct denali_config *config, uint32_t number)
+{
+    return number == 0 ? config->image : number == 1 ? config->net_in : config->images[number - 2].path;
+}
+
 static bool is_written(const struct denali_disk *disk)
 {
     return !disk->read_only && !disk->copy_on_write;
@@ -49,8 +61,9 @@ static int check_disks(const struct options *options)
     const struct denali_config *config = &options->config;
     for (uint32_t i = 0; i < config->disk_count; i++) {
         const struct denali_disk *disk = &config->disks[i];
-        if (is_written(disk) && (is_disk(config, disk, config->image) || is_disk(config, disk, config->net_in)))
-            return complain(STATUS_USAGE, "%s would be read and written at once", disk->file);
+        for (uint32_t j = 0; j < input_count(config); j++)
+            if (is_written(disk) && is_disk(config, disk, input_path(config, j)))
+                return complain(STATUS_USAGE, "%s would be read and written at once", disk->file);
         for (uint32_t j = 0; j < config->disk_count; j++)
             if (j != i && is_written(disk) &&
                 (strcmp(disk->file, config->disks[j].file) == 0 || is_disk(config, disk, config->disks[j].file) ||
@@ -64,13 +77,9 @@ static int check_disks(const struct options *options)
 static int check_distinct(const struct options *options)
 {
     const char *outputs[] = {options->config.net_out, options->stats_path, options->trace_path};
-    const char *inputs[] = {options->config.image, options->config.net_in};
     for (int i = 0; i < 3; i++) {
-        for (uint32_t j = 0; j < options->config.image_count; j++)
-            if (same_file(outputs[i], options->config.images[j].path))
-                return complain(STATUS_USAGE, "%s would be read and written at once", outputs[i]);
-        for (int j = 0; j < 2; j++)
-            if (same_file(outputs[i], inputs[j]))
+        for (uint32_t j = 0; j < input_count(&options->config); j++)
+            if (same_file(outputs[i], input_path(&options->config, j)))
                 return complain(STATUS_USAGE, "%s would be read and written at once", outputs[i]);
         for (int j = 0; j < i; j++)
             if (same_file(outputs[i], outputs[j]))

@@ -230,7 +230,7 @@ def test_verify_agrees_without_a_keyboard(denali):
 
 
 def test_mistakes_are_usage_errors(denali):
-    image = denali.guest("hello")
+    image, data = denali.guest("hello"), denali.file("blocks.img", bytes(4096))
     for options, part in {
         ("--image", f"a={image}"): "--image needs --supervisor",
         ("--vms-max", "3"): "--vms-max needs --supervisor",
@@ -242,6 +242,7 @@ def test_mistakes_are_usage_errors(denali):
         ("--supervisor", "--image", f"self={image}"): "there is an image of the name 'self' already",
         ("--supervisor", "--image", "a=/nowhere.elf"): "/nowhere.elf: No such file",
         ("--supervisor", "--image", "a=/dev/null"): "/dev/null: not a regular file",
+        ("--supervisor", "--image", f"a={data}", "--disk", data): "would be read and written at once",
         ("--supervisor", "--image", f"a={image}", "--stats", image): "would be read and written at once",
     }.items():
         done = denali("run", image, *options)

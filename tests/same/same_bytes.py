@@ -21,15 +21,18 @@ ENGINES = {
 }
 
 
-def run(denali, image, options, arguments, folder):
+def run(denali, image, options, arguments, typed, folder):
     """Everything a run leaves behind that must not depend on how it was run."""
     out, stats = os.path.join(folder, "out.pcapng"), os.path.join(folder, "stats.json")
     disk = os.path.join(folder, "disk.img")
     with open(disk, "wb") as file:
         file.truncate(64 * 4096)
     options = [option.replace("{out}", out).replace("{disk}", disk) for option in options]
-    done = subprocess.run([denali, "run", image, "--quiet", "--stats", stats, *options, "--", *arguments],
-                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    with tempfile.TemporaryFile() as keys:  # no pipe: all of it is there from the start
+        keys.write(typed)
+        keys.seek(0)
+        done = subprocess.run([denali, "run", image, "--quiet", "--stats", stats, *options, "--", *arguments],
+                              stdout=subprocess.PIPE, stdin=keys)
     with open(stats, encoding="utf-8") as file:
         figures = json.load(file)
     written = open(out, "rb").read() if os.path.exists(out) else b""
@@ -57,16 +60,20 @@ def main():
             ("disk", ["--vms", "10", "--disk", "{disk},ro,errors=0.1", "--seed", "3"], ["do=rate"]),
         "a disk that persists": ("disk", ["--disk", "{disk}"], ["do=log", "until=100"]),
         "machines that compute": ("primes", ["--vms", "5", "--quantum", "10us"], ["n=10000"]),
+        "a supervisor": ("supervisor", ["--supervisor", "--image", f"clock={guests}/clock.elf", "--image",
+                                        f"crash={guests}/crash.elf", "--vms-max", "200"], [],
+                         b"run clock 150 count=2\nrun crash 100 how=double\nlist\ndestroy 20-100\nconsole 7\n"
+                         b"run -m 1M clock 9\nstop 3-9\nwait 3000\nlist\ndestroy all\nquit\n"),
         "machines that crash": ("crash", ["--vms", "20", "--vm-instructions", "100k"], ["how=recursion"]),
     }
     number, failures = 0, 0
-    for scene, (guest, options, arguments) in scenes.items():
+    for scene, (guest, options, arguments, *typed) in scenes.items():
         first = None
         for build in builds:
             for engine, flags in ENGINES.items():
                 with tempfile.TemporaryDirectory() as folder:
                     got = run(os.path.join(build, "denali"), os.path.join(guests, guest + ".elf"), options + flags,
-                              arguments, folder)
+                              arguments, typed[0] if typed else b"", folder)
                 first = first or got
                 number += 1
                 differences = [name for name in got if got[name] != first[name]]
