@@ -49,6 +49,19 @@ static void list_remove(struct sched_entity *entity)
     entity->queued = false;
 }
 
+static bool round_robin_reserve(struct scheduler *scheduler, size_t entities)
+{
+    (void)scheduler;
+    (void)entities;
+    return true;
+}
+
+static void round_robin_release(struct scheduler *scheduler, size_t entities)
+{
+    (void)scheduler;
+    (void)entities;
+}
+
 static void round_robin_add(struct scheduler *scheduler, struct sched_entity *entity)
 {
     struct round_robin *robin = (struct round_robin *)scheduler;
@@ -103,6 +116,8 @@ static void round_robin_free(struct scheduler *scheduler)
 
 static const struct scheduler_ops round_robin_ops = {
     .name = "round-robin",
+    .reserve = round_robin_reserve,
+    .release = round_robin_release,
     .add = round_robin_add,
     .add_first = round_robin_add_first,
     .remove = round_robin_remove,

@@ -11,6 +11,7 @@
 /* A machine, as its scheduler sees it. */
 struct sched_entity {
     struct sched_entity *next, *previous; /* in the policy's queue; NULL when not queued */
+    size_t place;                         /* the policy's */
     uint32_t id;
     bool queued;
     /* Left by itself since its last quantum: compensated when it comes back (paper, 2.2). Set by the kernel before
@@ -22,6 +23,9 @@ struct scheduler;
 
 struct scheduler_ops {
     const char *name;
+    /* Room for so many entities more, or fewer, so that nothing below can fail. False: no memory. */
+    bool (*reserve)(struct scheduler *, size_t entities);
+    void (*release)(struct scheduler *, size_t entities);
     /* The entity is ready (it was not queued). It runs after those before it. */
     void (*add)(struct scheduler *, struct sched_entity *);
     /* The entity runs at once, before all others (interrupts=immediate; a preempted machine going on). */
@@ -42,3 +46,6 @@ struct scheduler {
  * ROUND_ROBIN_COMPENSATED such quanta in a row the next goes to one that waits: nobody starves. NULL: no memory. */
 #define ROUND_ROBIN_COMPENSATED 8
 struct scheduler *round_robin_new(void);
+/* A ready machine is drawn; one that idled is LOTTERY_COMPENSATION times as likely as one that did not. */
+#define LOTTERY_COMPENSATION 4
+struct scheduler *lottery_new(uint64_t seed);
