@@ -30,6 +30,8 @@ struct memory_ops {
     struct page *(*read)(struct memory *, uint32_t number);
     /* The page to write to: private to this memory from now on. May change the memory's tag. NULL: as above. */
     struct page *(*write)(struct memory *, uint32_t number);
+    /* The page to look at, which nobody notices. NULL: not accessible, or not there now. */
+    const struct page *(*peek)(const struct memory *, uint32_t number);
 };
 
 struct memory {

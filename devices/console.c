@@ -51,11 +51,11 @@ static enum port_result console_string_out(struct device *device, struct guest_m
     return PORT_DONE;
 }
 
-static void console_state(const struct device *device, struct state_visitor *visitor)
+static void console_state(struct device *device, struct state_visitor *visitor)
 {
-    const struct console *console = container_of_const(device, struct console, device);
-    visitor->number(visitor, "written", console->written);
-    visitor->number(visitor, "digest", console->digest);
+    struct console *console = container_of(device, struct console, device);
+    STATE_NUMBER(visitor, console, written);
+    STATE_NUMBER(visitor, console, digest);
 }
 
 static void console_drop(struct device *device)

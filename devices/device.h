@@ -61,8 +61,12 @@ struct device_ops {
     void (*out)(struct device *, uint16_t port, uint32_t value);
     enum port_result (*string_in)(struct device *, struct guest_memory *, struct port_string *);
     enum port_result (*string_out)(struct device *, struct guest_memory *, struct port_string *);
-    /* Show every field that a guest could come to feel, in a fixed order: digest, save and print are visitors. */
-    void (*state)(const struct device *, struct state_visitor *);
+    /* Show every field that a guest could come to feel, in a fixed order: digest, save, load and print are visitors.
+     * Each number becomes what the visitor returns. */
+    void (*state)(struct device *, struct state_visitor *);
+    /* Nothing is under way and nothing waits: state() shows numbers only, and they are all there is to save. NULL: so
+     * it is always. */
+    bool (*quiet)(const struct device *);
     /* Give back what the device holds. It is not used again. */
     void (*drop)(struct device *);
 };
@@ -71,8 +75,11 @@ struct device {
     const struct device_ops *ops;
 };
 
-/* Receives a device's state. Values are little-endian whatever the host. */
+/* Receives a device's state, or gives it one. Values are little-endian whatever the host. */
 struct state_visitor {
-    void (*number)(struct state_visitor *, const char *name, uint64_t value);
+    uint64_t (*number)(struct state_visitor *, const char *name, uint64_t value); /* returns what it is to be */
     void (*bytes)(struct state_visitor *, const char *name, const void *bytes, size_t length);
 };
+
+/* Show one field of a device to a visitor, or let it be set. */
+#define STATE_NUMBER(visitor, device, field) ((device)->field = (visitor)->number(visitor, #field, (device)->field))

@@ -182,7 +182,12 @@ bool disk_is_quiescent(const struct disk *disk)
 }
 
 /* When a request is due is time, which is no state of the machine. */
-static void disk_state(const struct device *device, struct state_visitor *visitor)
+static bool disk_quiet(const struct device *device)
+{
+    return disk_is_quiescent(container_of_const(device, struct disk, device));
+}
+
+static void disk_state(struct device *device, struct state_visitor *visitor)
 {
     const struct disk *disk = container_of_const(device, struct disk, device);
 
@@ -225,6 +230,7 @@ static const struct device_ops disk_ops = {
     .in = disk_in,
     .out = disk_out,
     .state = disk_state,
+    .quiet = disk_quiet,
     .drop = disk_drop,
 };
 

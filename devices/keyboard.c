@@ -18,13 +18,20 @@ static uint32_t keyboard_in(struct device *device, uint16_t port)
     return event;
 }
 
-static void keyboard_state(const struct device *device, struct state_visitor *visitor)
+static void keyboard_state(struct device *device, struct state_visitor *visitor)
 {
-    const struct keyboard *keyboard = container_of_const(device, struct keyboard, device);
+    struct keyboard *keyboard = container_of(device, struct keyboard, device);
     visitor->number(visitor, "events", keyboard->count);
     for (uint32_t i = 0; i < keyboard->count; i++)
         visitor->number(visitor, "event", keyboard->queue[(keyboard->head + i) % KEYBOARD_QUEUE]);
-    visitor->number(visitor, "dropped", keyboard->dropped);
+    STATE_NUMBER(visitor, keyboard, dropped);
+}
+
+/* Among many machines those that look for keys are the exception. */
+static bool keyboard_quiet(const struct device *device)
+{
+    const struct keyboard *keyboard = container_of_const(device, struct keyboard, device);
+    return !keyboard->queue && !keyboard->wanted;
 }
 
 static void keyboard_drop(struct device *device)
@@ -37,6 +44,7 @@ static const struct device_ops keyboard_ops = {
     .ports = {{DENALI_PORT_KEYBOARD, PORT_IN32}},
     .in = keyboard_in,
     .state = keyboard_state,
+    .quiet = keyboard_quiet,
     .drop = keyboard_drop,
 };
 

@@ -122,16 +122,22 @@ static enum port_result nic_string_in(struct device *device, struct guest_memory
     return PORT_DONE;
 }
 
-static void nic_state(const struct device *device, struct state_visitor *visitor)
+static void nic_state(struct device *device, struct state_visitor *visitor)
 {
-    const struct nic *nic = container_of_const(device, struct nic, device);
+    struct nic *nic = container_of(device, struct nic, device);
     queue_state(&nic->receive, "receive", visitor);
     queue_state(&nic->transmit, "transmit", visitor);
-    visitor->number(visitor, "transmit_was_full", nic->transmit_was_full);
-    visitor->number(visitor, "received", nic->received);
-    visitor->number(visitor, "sent", nic->sent);
-    visitor->number(visitor, "receive_dropped", nic->receive_dropped);
-    visitor->number(visitor, "transmit_refused", nic->transmit_refused);
+    STATE_NUMBER(visitor, nic, transmit_was_full);
+    STATE_NUMBER(visitor, nic, received);
+    STATE_NUMBER(visitor, nic, sent);
+    STATE_NUMBER(visitor, nic, receive_dropped);
+    STATE_NUMBER(visitor, nic, transmit_refused);
+}
+
+static bool nic_quiet(const struct device *device)
+{
+    const struct nic *nic = container_of_const(device, struct nic, device);
+    return nic->receive.count == 0 && nic->transmit.count == 0;
 }
 
 static void nic_drop(struct device *device)
@@ -147,6 +153,7 @@ static const struct device_ops nic_ops = {
     .string_in = nic_string_in,
     .string_out = nic_string_out,
     .state = nic_state,
+    .quiet = nic_quiet,
     .drop = nic_drop,
 };
 

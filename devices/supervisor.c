@@ -195,9 +195,16 @@ static uint32_t supervisor_in(struct device *device, uint16_t port)
     return s->host->take_news(s->host);
 }
 
-static void supervisor_state(const struct device *device, struct state_visitor *visitor)
+/* What is told to it must reach it at once. */
+static bool supervisor_quiet(const struct device *device)
 {
-    const struct supervisor *s = container_of_const(device, struct supervisor, device);
+    (void)device;
+    return false;
+}
+
+static void supervisor_state(struct device *device, struct state_visitor *visitor)
+{
+    const struct supervisor *s = container_of(device, struct supervisor, device);
     s->host->state(s->host, visitor);
 }
 
@@ -207,9 +214,10 @@ static const struct device_ops supervisor_ops = {
     .in = supervisor_in,
     .out = supervisor_out,
     .state = supervisor_state,
+    .quiet = supervisor_quiet,
 };
 
-static void absent_state(const struct device *device, struct state_visitor *visitor)
+static void absent_state(struct device *device, struct state_visitor *visitor)
 {
     (void)device, (void)visitor;
 }

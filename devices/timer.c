@@ -38,11 +38,11 @@ static void timer_out(struct device *device, uint16_t port, uint32_t value)
         timer_disarm(timer);
 }
 
-static void timer_state(const struct device *device, struct state_visitor *visitor)
+static void timer_state(struct device *device, struct state_visitor *visitor)
 {
-    const struct timer *timer = container_of_const(device, struct timer, device);
-    visitor->number(visitor, "armed", timer->armed);
-    visitor->number(visitor, "deadline", timer->deadline);
+    struct timer *timer = container_of(device, struct timer, device);
+    STATE_NUMBER(visitor, timer, armed);
+    STATE_NUMBER(visitor, timer, deadline);
 }
 
 static void timer_drop(struct device *device)

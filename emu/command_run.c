@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "progress.h"
 #include "stats_json.h"
 #include "summary.h"
+#include "swap.h"
 
 static bool same_file(const char *a, const char *b)
 {
@@ -56,9 +58,8 @@ static bool is_written(const struct denali_disk *disk)
 }
 
 /* A disk that is written is an output too, and must be nothing else. */
-static int check_disks(const struct options *options)
+static int check_disks(const struct denali_config *config)
 {
-    const struct denali_config *config = &options->config;
     for (uint32_t i = 0; i < config->disk_count; i++) {
         const struct denali_disk *disk = &config->disks[i];
         for (uint32_t j = 0; j < input_count(config); j++)
@@ -73,22 +74,47 @@ static int check_disks(const struct options *options)
     return STATUS_OK;
 }
 
-/* An output that is also an input, or two outputs that are one file, would destroy what the user has. */
-static int check_distinct(const struct options *options)
+/* Every file that is written: swap's stand for disks. */
+struct outputs {
+    char *swap; /* owned; its commas are NULs */
+    const char *paths[3 + SWAP_FILES_MAX];
+    int count;
+};
+
+static int list_outputs(struct outputs *outputs, const struct options *options)
 {
-    const char *outputs[] = {options->config.net_out, options->stats_path, options->trace_path};
-    for (int i = 0; i < 3; i++) {
-        for (uint32_t j = 0; j < input_count(&options->config); j++)
-            if (same_file(outputs[i], input_path(&options->config, j)))
-                return complain(STATUS_USAGE, "%s would be read and written at once", outputs[i]);
-        for (int j = 0; j < i; j++)
-            if (same_file(outputs[i], outputs[j]))
-                return complain(STATUS_USAGE, "%s would be written for two purposes at once", outputs[i]);
-        for (uint32_t j = 0; j < options->config.disk_count; j++)
-            if (is_disk(&options->config, &options->config.disks[j], outputs[i]))
-                return complain(STATUS_USAGE, "%s is a disk; writing it would destroy it", outputs[i]);
+    const struct denali_config *config = &options->config;
+
+    *outputs = (struct outputs){.paths = {config->net_out, options->stats_path, options->trace_path}, .count = 3};
+    if (!config->swap)
+        return STATUS_OK;
+    outputs->swap = strdup(config->swap);
+    if (!outputs->swap)
+        return complain(STATUS_HOST, "out of host memory");
+    for (char *rest = outputs->swap, *path; (path = strsep(&rest, ","));) {
+        if (outputs->count == 3 + SWAP_FILES_MAX)
+            return complain(STATUS_USAGE, "--swap: more than %d files", SWAP_FILES_MAX);
+        outputs->paths[outputs->count++] = path;
     }
-    return check_disks(options);
+    return STATUS_OK;
+}
+
+/* An output that is also an input, or two outputs that are one file, would destroy what the user has. */
+static int check_distinct(const struct outputs *outputs, const struct denali_config *config)
+{
+    const char *const *paths = outputs->paths;
+    for (int i = 0; i < outputs->count; i++) {
+        for (uint32_t j = 0; j < input_count(config); j++)
+            if (same_file(paths[i], input_path(config, j)))
+                return complain(STATUS_USAGE, "%s would be read and written at once", paths[i]);
+        for (int j = 0; j < i; j++)
+            if (same_file(paths[i], paths[j]))
+                return complain(STATUS_USAGE, "%s would be written for two purposes at once", paths[i]);
+        for (uint32_t j = 0; j < config->disk_count; j++)
+            if (is_disk(config, &config->disks[j], paths[i]))
+                return complain(STATUS_USAGE, "%s is a disk; writing it would destroy it", paths[i]);
+    }
+    return check_disks(config);
 }
 
 static int check_input(const char *path)
@@ -119,18 +145,28 @@ static int check_console(const struct denali_config *config)
     return STATUS_OK;
 }
 
+/* Once more when all outputs are there: two names of one file that was not there before look different. */
+static int check_outputs(const struct outputs *outputs, const struct denali_config *config)
+{
+    int status = check_distinct(outputs, config);
+    for (int i = 0; status == STATUS_OK && i < outputs->count; i++)
+        status = check_output(outputs->paths[i]);
+    return status ? status : check_distinct(outputs, config);
+}
+
 int check_files(const struct options *options)
 {
     const struct denali_config *config = &options->config;
+    struct outputs outputs;
     uint32_t disk;
-    int status = disks_is_image(config->image, &disk) ? STATUS_OK : check_input(config->image);
+    int status = list_outputs(&outputs, options);
+    if (status == STATUS_OK && !disks_is_image(config->image, &disk))
+        status = check_input(config->image);
     status = status ? status : check_input(config->net_in);
     for (uint32_t i = 0; i < config->image_count && status == STATUS_OK; i++)
         status = check_input(config->images[i].path);
-    status = status ? status : check_distinct(options);
-    status = status ? status : check_output(config->net_out);
-    status = status ? status : check_output(options->stats_path);
-    status = status ? status : check_output(options->trace_path);
+    status = status ? status : check_outputs(&outputs, config);
+    free(outputs.swap);
     return status ? status : check_console(config);
 }
 

@@ -14,6 +14,8 @@
 #include "session.h"
 #include "text.h"
 
+#define STEP_SUFFIX ".step" /* of the files that the second run writes */
+
 static const char *const register_names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
 
 static void print_difference(const char *what, uint64_t blocks, uint64_t step)
@@ -104,11 +106,50 @@ static int free_both(struct denali *blocks, struct denali *step, int status)
     return status;
 }
 
+/* The files that the second run swaps to; NULL: no memory. */
+static char *step_swap(const char *paths)
+{
+    size_t commas = 0;
+    for (const char *at = paths; *at; at++)
+        commas += *at == ',';
+    char *step = malloc(strlen(paths) + (commas + 1) * strlen(STEP_SUFFIX) + 1), *to = step;
+    for (const char *from = paths; step; from++) {
+        if (*from == ',' || !*from)
+            to = stpcpy(to, STEP_SUFFIX);
+        *to++ = *from;
+        if (!*from)
+            break;
+    }
+    return step;
+}
+
+static void unlink_each(char *paths)
+{
+    for (char *path; (path = strsep(&paths, ","));)
+        unlink(path);
+}
+
+static int run_both(const struct options *options, const struct denali_config *step_config)
+{
+    char error[512] = "";
+    struct progress progress;
+
+    errno = 0;
+    struct denali *blocks = denali_new(&options->config, error, sizeof(error));
+    struct denali *step = blocks ? denali_new(step_config, error, sizeof(error)) : NULL;
+    if (!step)
+        return free_both(blocks, NULL, complain(errno == ENOMEM ? STATUS_HOST : STATUS_USAGE, "%s", error));
+    progress_init(&progress, options);
+    struct outcome first = session_run(blocks, options, &progress);
+    progress_init(&progress, options);
+    struct outcome second = first.interrupted ? first : session_run(step, options, &progress);
+    return free_both(blocks, step, compare(&first, &second, options->quiet));
+}
+
 int verify_command(struct options *options)
 {
-    char error[512] = "", step_path[PATH_MAX];
+    char step_path[PATH_MAX];
     struct denali_config *config = &options->config, step_config;
-    struct progress progress;
     int status = check_files(options);
     if (status != STATUS_OK)
         return status;
@@ -118,19 +159,17 @@ int verify_command(struct options *options)
         config->disks[i].copy_on_write = !config->disks[i].read_only;
     step_config = *config;
     step_config.engine = DENALI_ENGINE_STEP;
+    char *swap = config->swap ? step_swap(config->swap) : NULL;
+    if (config->swap && !swap)
+        return complain(STATUS_HOST, "out of host memory");
+    step_config.swap = swap;
     if (config->net_out) {
-        snprintf(step_path, sizeof(step_path), "%s.step", config->net_out);
+        snprintf(step_path, sizeof(step_path), "%s" STEP_SUFFIX, config->net_out);
         step_config.net_out = step_path;
     }
-    errno = 0;
-    struct denali *blocks = denali_new(config, error, sizeof(error));
-    struct denali *step = blocks ? denali_new(&step_config, error, sizeof(error)) : NULL;
-    if (!step)
-        return free_both(blocks, NULL, complain(errno == ENOMEM ? STATUS_HOST : STATUS_USAGE, "%s", error));
-    progress_init(&progress, options);
-    struct outcome first = session_run(blocks, options, &progress);
-    progress_init(&progress, options);
-    struct outcome second = first.interrupted ? first : session_run(step, options, &progress);
-    status = free_both(blocks, step, compare(&first, &second, options->quiet));
+    status = run_both(options, &step_config);
+    if (swap)
+        unlink_each(swap);
+    free(swap);
     return status == STATUS_OK && config->net_out ? compare_files(config->net_out, step_path) : status;
 }

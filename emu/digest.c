@@ -3,10 +3,11 @@
 
 #include "../devices/container_of.h"
 
-static void visit_number(struct state_visitor *visitor, const char *name, uint64_t value)
+static uint64_t visit_number(struct state_visitor *visitor, const char *name, uint64_t value)
 {
     (void)name;
     digest_number(container_of(visitor, struct digest, visitor), value);
+    return value;
 }
 
 static void visit_bytes(struct state_visitor *visitor, const char *name, const void *bytes, size_t length)

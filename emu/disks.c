@@ -10,13 +10,15 @@
 #include "../devices/host/faulty.h"
 #include "image.h"
 #include "machine.h"
+#include "pager.h"
 
 /* What overlays keep is physical memory. */
 
 static void *take_frame(struct overlay_memory *memory, uint8_t **bytes)
 {
     struct disks *disks = container_of(memory, struct disks, memory);
-    struct frame *frame = frame_new(disks->frames);
+    bool room = !disks->pager || pager_make_room(disks->pager, 1);
+    struct frame *frame = room ? frame_new(disks->frames) : NULL;
 
     if (!frame)
         return NULL;

@@ -22,9 +22,12 @@ struct disk_source {
     struct disk_clock clock;   /* of the shared one */
 };
 
+struct pager;
+
 struct disks {
     struct overlay_memory memory; /* embedded: overlays take frames */
     struct frame_pool *frames;    /* borrowed */
+    struct pager *pager;          /* borrowed; may make room for frames; NULL: it cannot */
     struct clock *now;            /* borrowed */
     struct cost_model costs;
     struct image_files *files; /* owned */

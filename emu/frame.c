@@ -204,6 +204,11 @@ uint64_t frame_pool_used(const struct frame_pool *pool)
     return pool->used;
 }
 
+uint64_t frame_pool_left(const struct frame_pool *pool)
+{
+    return pool->limit - pool->used;
+}
+
 uint64_t frame_pool_bytes(const struct frame_pool *pool)
 {
     return sizeof(*pool) + PAGE_SIZE + pool->chunk_count * sizeof(struct chunk) + pool->peak * PAGE_SIZE;

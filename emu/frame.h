@@ -43,6 +43,7 @@ struct page *frame_pool_zero(struct frame_pool *);
 /* A tag for struct memory that was never given before. */
 uint64_t frame_pool_tag(struct frame_pool *);
 uint64_t frame_pool_used(const struct frame_pool *); /* frames in use */
+uint64_t frame_pool_left(const struct frame_pool *); /* frames that can still be given out, if the host has memory */
 uint64_t frame_pool_peak(const struct frame_pool *); /* the most there ever were */
 /* Host bytes taken for frames and what describes them: of the pages, those that were ever used. */
 uint64_t frame_pool_bytes(const struct frame_pool *);

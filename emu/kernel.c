@@ -26,22 +26,71 @@ void kernel_trace_schedule(struct kernel *k, const struct vm *vm, const char *wh
 
 /* Ready and idle. */
 
+static void enter_scheduler(struct kernel *k, struct vm *vm)
+{
+    kernel_set_active(k, vm, true);
+    k->scheduler->ops->add(k->scheduler, &vm->sched);
+}
+
+/* What a machine is thought to need: what it has in memory, and a little in any case. */
+#define NEED_MIN 4 /* frames */
+
+static void estimate_need(const struct kernel *k, struct vm *vm)
+{
+    if (!k->pager || !vm->machine)
+        return;
+    uint32_t frames = vm->machine->space.owner.frames;
+    vm->gate.frames = frames > NEED_MIN ? frames : NEED_MIN;
+}
+
 void kernel_make_ready(struct kernel *k, struct vm *vm)
 {
     vm->state = MACHINE_READY;
-    k->scheduler->ops->add(k->scheduler, &vm->sched);
+    if (vm->gate.frames == 0) /* it was never asked about; else it needs what it had when it left */
+        estimate_need(k, vm);
+    if (k->gate->ops->admit(k->gate, &vm->gate))
+        enter_scheduler(k, vm);
+    else
+        kernel_trace_schedule(k, vm, "waits at the gate");
+}
+
+static void open_gate(struct kernel *k)
+{
+    for (struct gate_entity *entity; (entity = k->gate->ops->next(k->gate));)
+        enter_scheduler(k, container_of(entity, struct vm, gate));
+}
+
+void kernel_leave_gate(struct kernel *k, struct vm *vm)
+{
+    estimate_need(k, vm);
+    k->gate->ops->leave(k->gate, &vm->gate);
+    kernel_set_active(k, vm, false);
+    if (k->pager && vm->machine && vm->machine->space.owner.blocks == 0) /* they left while it was admitted */
+        kernel_mark(k, vm);
+}
+
+/* After a quantum. */
+static void queue_again(struct kernel *k, struct vm *vm)
+{
+    estimate_need(k, vm);
+    if (!k->gate->ops->may_stay(k->gate, &vm->gate))
+        kernel_leave_gate(k, vm);
+    kernel_make_ready(k, vm);
 }
 
 /* The paper's baseline: the target runs now; who was running goes on after it. */
 static void switch_at_once(struct kernel *k, struct vm *vm)
 {
+    vm->state = MACHINE_READY;
+    if (!k->gate->ops->admit(k->gate, &vm->gate))
+        return;
+    kernel_set_active(k, vm, true);
     if (vm->sched.queued)
         k->scheduler->ops->remove(k->scheduler, &vm->sched);
     if (k->running && !k->preempted) {
         k->scheduler->ops->add_first(k->scheduler, &k->running->sched);
         k->preempted = true;
     }
-    vm->state = MACHINE_READY;
     k->scheduler->ops->add_first(k->scheduler, &vm->sched);
 }
 
@@ -54,10 +103,16 @@ void kernel_machine_posted(struct machine_host *host, struct vm *vm)
     trace_interrupts(k, vm, "posted", vm->machine->posted);
     if (was_idle)
         event_cancel(&k->events, &vm->timeout_event);
-    if (k->interrupts == DENALI_INTERRUPTS_IMMEDIATE && vm != k->running && vm->state != MACHINE_STOPPED)
+    bool may_run = was_idle || vm->state == MACHINE_READY;
+    if (k->interrupts == DENALI_INTERRUPTS_IMMEDIATE && vm != k->running && may_run)
         switch_at_once(k, vm);
     else if (was_idle)
         kernel_make_ready(k, vm);
+}
+
+void kernel_timed_out(struct machine_host *host, struct vm *vm)
+{
+    kernel_make_ready(container_of(host, struct kernel, host), vm);
 }
 
 static void go_idle(struct kernel *k, struct vm *vm, uint64_t timeout_ns)
@@ -65,6 +120,7 @@ static void go_idle(struct kernel *k, struct vm *vm, uint64_t timeout_ns)
     vm->state = MACHINE_IDLE;
     vm->sched.idled = true;
     vm->machine->quantum_left = 0;
+    kernel_leave_gate(k, vm);
     kernel_trace_schedule(k, vm, "idle");
     if (timeout_ns != UINT64_MAX)
         event_schedule(&k->events, &vm->timeout_event,
@@ -79,6 +135,14 @@ void kernel_charge(struct kernel *k, struct machine *payer, uint64_t cycles)
         payer->quantum_left -= smaller(payer->quantum_left, cycles);
 }
 
+static void charge_paging(struct kernel *k, struct machine *payer)
+{
+    if (!k->pager)
+        return;
+    kernel_charge(k, payer, k->pager->work);
+    k->pager->work = 0;
+}
+
 /* Running a machine. */
 
 /* What a machine's turn does after one run of the CPU. */
@@ -90,8 +154,8 @@ static enum turn enter_machine(struct kernel *k, struct vm *vm)
     kernel_charge(k, vm->machine, k->costs.crossing + (sources ? k->costs.interrupt : 0));
     int batch = machine_cross(vm->machine);
 
-    if (batch < 0) {
-        kernel_end_failed(k, vm, "no physical frame left");
+    if (batch < 0 || vm->machine->space.trouble) {
+        kernel_end_failed(k, vm, vm->machine->space.trouble);
         return TURN_OVER;
     }
     if (batch > 0) {
@@ -143,6 +207,9 @@ static enum cpu_exit run_cpu(struct kernel *k, struct vm *vm)
     k->clock.cycles += executed;
     k->counters.instructions += executed;
     m->instructions += executed;
+    m->space.owner.time += executed;
+    if (executed > 0)
+        space_progress(&m->space);
     m->quantum_left -= smaller(m->quantum_left, executed);
     flatten(m);
     return why;
@@ -165,7 +232,12 @@ static enum turn do_io(struct kernel *k, struct vm *vm)
 
     trace_port(k, vm, io);
     kernel_charge(k, m, k->costs.port);
-    if (!machine_io(m, io, &exception) && !cpu_raise(k->cpu, &m->state, &m->space.memory, exception, &crash)) {
+    bool done = machine_io(m, io, &exception);
+    if (m->space.trouble) {
+        kernel_end_failed(k, vm, m->space.trouble);
+        return TURN_OVER;
+    }
+    if (!done && !cpu_raise(k->cpu, &m->state, &m->space.memory, exception, &crash)) {
         kernel_end_failed(k, vm, NULL);
         return TURN_OVER;
     }
@@ -176,7 +248,7 @@ static enum turn do_io(struct kernel *k, struct vm *vm)
 static enum turn yield(struct kernel *k, struct vm *vm)
 {
     vm->machine->quantum_left = 0;
-    kernel_make_ready(k, vm);
+    queue_again(k, vm);
     return TURN_OVER;
 }
 
@@ -203,6 +275,17 @@ static enum turn do_halt(struct kernel *k, struct vm *vm)
     return TURN_OVER;
 }
 
+static enum turn do_page(struct kernel *k, struct vm *vm)
+{
+    const struct cpu_page *page = cpu_last_page(k->cpu);
+    struct space *space = &vm->machine->space;
+
+    if (space_page(space, page->number, page->write))
+        return TURN_GOES_ON;
+    kernel_end_failed(k, vm, space->trouble);
+    return TURN_OVER;
+}
+
 static enum turn handle(struct kernel *k, struct vm *vm, enum cpu_exit why)
 {
     switch (why) {
@@ -216,8 +299,7 @@ static enum turn handle(struct kernel *k, struct vm *vm, enum cpu_exit why)
         kernel_end_terminated(k, vm);
         return TURN_OVER;
     case CPU_PAGE:
-        kernel_end_failed(k, vm, "no physical frame left");
-        return TURN_OVER;
+        return do_page(k, vm);
     case CPU_CRASH:
         kernel_end_failed(k, vm, NULL);
         return TURN_OVER;
@@ -235,8 +317,9 @@ static bool limit_reached(const struct kernel *k)
 /* Before the machine runs on: what is due happens. False: its turn is over, it is queued or the run has ended. */
 static bool may_go_on(struct kernel *k, struct vm *vm)
 {
-    const struct machine *m = vm->machine;
+    struct machine *m = vm->machine;
 
+    charge_paging(k, m);
     event_run(&k->events, k->clock.cycles);
     if (k->preempted)
         return false;
@@ -245,7 +328,13 @@ static bool may_go_on(struct kernel *k, struct vm *vm)
         return false;
     }
     if (m->quantum_left == 0 || limit_reached(k)) {
-        kernel_make_ready(k, vm);
+        queue_again(k, vm);
+        return false;
+    }
+    if (m->space.ready > k->clock.cycles) {
+        vm->state = MACHINE_PAGING;
+        kernel_trace_schedule(k, vm, "waits for a page");
+        event_schedule(&k->events, &vm->timeout_event, m->space.ready);
         return false;
     }
     return !m->posted || enter_machine(k, vm) == TURN_GOES_ON;
@@ -272,10 +361,15 @@ static void run_quantum(struct kernel *k, struct vm *vm)
     k->preempted = false;
     vm->sched.idled = false;
     kernel_trace_schedule(k, vm, "runs");
+    if (k->pager)
+        pager_run(k->pager, &vm->machine->space);
     enum turn turn = begin_quantum(k, vm);
     while (turn == TURN_GOES_ON && may_go_on(k, vm))
         turn = handle(k, vm, run_cpu(k, vm));
     k->running = NULL;
+    if (k->pager)
+        pager_run(k->pager, NULL);
+    charge_paging(k, NULL);
     switch_drain(&k->network);
 }
 
@@ -326,10 +420,14 @@ enum denali_progress kernel_turn(struct kernel *k)
     look_for_keys(k);
     if (k->capture_bad)
         return DENALI_INPUT_BAD;
+    kernel_settle(k);
+    open_gate(k);
     struct sched_entity *entity = k->scheduler->ops->next(k->scheduler);
     if (!entity)
         return jump(k);
-    run_quantum(k, container_of(entity, struct vm, sched));
+    struct vm *vm = container_of(entity, struct vm, sched);
+    if (vm->machine || kernel_fetch(k, vm))
+        run_quantum(k, vm);
     return DENALI_RUNNING;
 }
 

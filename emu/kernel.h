@@ -11,6 +11,7 @@
 #include "input.h"
 #include "libdenali.h"
 #include "machine.h"
+#include "pager.h"
 #include "switch.h"
 #include "trace.h"
 #include "vm_table.h"
@@ -22,7 +23,8 @@ struct kernel_counters {
     uint64_t instructions;
     uint64_t interrupts_posted, interrupts_delivered, interrupts_crossings, interrupts_max_batch;
     uint64_t vm_switches;
-    uint64_t cost_cycles; /* of the clock's: what the cost model charged */
+    uint64_t hibernated, woken; /* machines swapped out as a whole, and back */
+    uint64_t cost_cycles;       /* of the clock's: what the cost model charged */
     uint32_t alive, failed;
 };
 
@@ -33,6 +35,10 @@ struct kernel {
     struct cpu *cpu;
     struct event_queue events;
     struct scheduler *scheduler;
+    struct gatekeeper *gate;
+    struct pager *pager;          /* NULL: memory is not swapped */
+    struct pager_host pager_host; /* embedded */
+    struct vm *marked;            /* machines to look at between quanta: their memory was lost, or has left */
     struct network_switch network;
     struct vm_table vms;
     struct trace trace;
@@ -67,6 +73,27 @@ void kernel_start_capture(struct kernel *, struct capture_reader *);
 
 /* For struct machine_host. */
 void kernel_machine_posted(struct machine_host *, struct vm *);
+void kernel_timed_out(struct machine_host *, struct vm *);
+
+/* Swapping (emu/swapping.c). */
+
+/* What the pager and the switch ask of the kernel. */
+void kernel_swapping_init(struct kernel *);
+/* The machine, which may be swapped out, is there. False: it cannot be had, and has ended. */
+bool kernel_fetch(struct kernel *, struct vm *);
+/* For struct machine_host. */
+bool kernel_machine_fetch(struct machine_host *, struct vm *);
+/* Between quanta: machines whose memory was lost end, those that have none in memory are swapped out as a whole. */
+void kernel_settle(struct kernel *);
+/* Whether the machine's working set is worth keeping. */
+void kernel_set_active(struct kernel *, struct vm *, bool active);
+/* That one is to be looked at; once more, if it was to be already, changes nothing. */
+void kernel_mark(struct kernel *, struct vm *);
+/* It is not to be looked at any more. */
+void kernel_unmark(struct kernel *, struct vm *);
+/* Shows a machine that may be swapped out. False: it cannot be read. */
+bool kernel_look(const struct kernel *, const struct vm *, void (*look)(const struct machine *, void *owner),
+                 void *owner);
 
 /* A cost: the clock goes on. What a machine causes while it has the processor is taken from its quantum; else nobody
  * (NULL) pays. */
@@ -74,9 +101,10 @@ void kernel_charge(struct kernel *, struct machine *payer, uint64_t cycles);
 
 /* Machines come and go (emu/lifecycle.c). All of this costs the same however many machines there are. */
 
-/* A new machine, stopped, that will boot the image (borrowed until it is destroyed). NULL: why is in `error`. */
-struct vm *kernel_create(struct kernel *, struct image *, const struct machine_config *, char *error,
-                         size_t error_size);
+/* A new machine, stopped, that will boot the image (borrowed, as the configuration, until it is destroyed). NULL: why
+ * is in `error`. */
+struct vm *kernel_create(struct kernel *, struct image *, const struct machine_config *, const struct machine_boot *,
+                         char *error, size_t error_size);
 /* A stopped machine runs, or runs on; one that was stopped while it idled returns from IDLE. Else nothing happens. */
 void kernel_start(struct kernel *, struct vm *);
 /* It gets no quantum until it is started again; interrupts gather meanwhile. One that has ended stays as it is. Not
@@ -89,8 +117,12 @@ void kernel_destroy_all(struct kernel *);
 
 /* The machine ends. `reason` NULL: what the CPU reports. */
 void kernel_end_failed(struct kernel *, struct vm *, const char *reason);
+/* Writes down why, for a machine that is going to fail. */
+void kernel_describe_failure(struct kernel *, struct machine *, const char *reason);
 void kernel_end_terminated(struct kernel *, struct vm *);
 
-/* Out of idleness, or after its quantum: it waits for its turn. */
+/* Out of idleness, or after its quantum: it waits for its turn, or before that at the gate. */
 void kernel_make_ready(struct kernel *, struct vm *);
+/* It no longer competes for CPU and memory. */
+void kernel_leave_gate(struct kernel *, struct vm *);
 void kernel_trace_schedule(struct kernel *, const struct vm *, const char *what);

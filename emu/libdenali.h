@@ -30,6 +30,10 @@ enum denali_idle {
     DENALI_IDLE_TIMEOUT,    /* IDLE takes a timeout */
     DENALI_IDLE_NO_TIMEOUT, /* IDLE with a timeout returns at once, so the guest spins: the paper's other baseline */
 };
+enum denali_scheduler { DENALI_SCHEDULER_ROUND_ROBIN, DENALI_SCHEDULER_LOTTERY };
+enum denali_replacement { DENALI_REPLACEMENT_WSCLOCK, DENALI_REPLACEMENT_LRU };
+/* Who may compete for CPU and memory: first come, first served while memory is free, or all. */
+enum denali_admission { DENALI_ADMISSION_FIFO, DENALI_ADMISSION_OPEN };
 enum denali_console {
     DENALI_CONSOLE_STDIO,
     DENALI_CONSOLE_FILES, /* DIRECTORY/vm-N.txt: of all machines that had this index, one after the other */
@@ -92,8 +96,14 @@ struct denali_config {
     const char *image;     /* path of the ELF file every machine boots; "disk:N": it lies raw on that disk */
     const char *arguments; /* argument string; "{vm}" becomes the machine's index; NULL = "" */
     uint32_t machines;
-    uint32_t memory;  /* bytes of each machine, a multiple of 4096 */
-    uint64_t frames;  /* bytes of physical memory for all of them */
+    uint32_t memory;      /* bytes of each machine, a multiple of 4096 */
+    uint64_t frames;      /* bytes of physical memory for all of them */
+    const char *swap;     /* files that memory is swapped to, with commas; NULL = none */
+    uint64_t swap_memory; /* or so many bytes of host memory, compressed; 0 = none */
+    uint32_t swap_block;  /* bytes that are swapped at a time: a power of two from 4096 to 65536 */
+    enum denali_scheduler scheduler;
+    enum denali_replacement replacement;
+    enum denali_admission admission;
     uint32_t cpu_khz; /* cycles of the simulated CPU in a ms; one instruction = one cycle */
     uint64_t quantum_ns;
     uint64_t until_ns;                 /* stop at this virtual time since the start; 0 = no limit */
@@ -166,6 +176,12 @@ struct denali_stats {
         uint64_t abandoned;              /* outstanding when their machine ended */
         const char *trouble;             /* "FILE: reason" of the host's first refusal, "" if there was none */
     } disks;
+    struct {
+        uint64_t in, out, dropped;  /* blocks read; written; given up without, as swap had them */
+        uint64_t pages;             /* in swap now */
+        uint64_t hibernated, woken; /* machines swapped out as a whole, and back */
+        uint32_t asleep;            /* machines that are swapped out as a whole now */
+    } swap;
     struct {
         uint64_t decoded, bytes;
     } blocks;

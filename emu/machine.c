@@ -49,12 +49,10 @@ static uint32_t physical_address(const struct machine *m, uint32_t address, uint
 /* Can all of a buffer be accessed? For writing its pages are made private, so that nothing can fail any more. */
 static bool buffer_ready(struct machine *m, uint32_t address, uint32_t length, uint32_t access, uint32_t *fault)
 {
-    struct memory *memory = &m->space.memory;
-
     for (uint32_t part; length > 0; length -= part, address += part) {
         part = part_in_page(address, length);
         uint32_t number = physical_address(m, address, access) >> PAGE_SHIFT;
-        if (!(access & DENALI_FAULT_WRITE ? memory->ops->write : memory->ops->read)(memory, number)) {
+        if (!space_page(&m->space, number, access & DENALI_FAULT_WRITE)) {
             *fault = address;
             return false;
         }
@@ -70,7 +68,8 @@ static bool buffer_read(struct guest_memory *port, uint32_t address, void *to, u
         return false;
     for (uint32_t done = 0, part; done < length; done += part) {
         part = part_in_page(address + done, length - done);
-        space_read(&m->space, physical_address(m, address + done, 0), (uint8_t *)to + done, part, fault);
+        if (!space_read(&m->space, physical_address(m, address + done, 0), (uint8_t *)to + done, part, fault))
+            return false;
     }
     return true;
 }
@@ -85,7 +84,9 @@ static bool buffer_write(struct guest_memory *port, uint32_t address, const void
         return false;
     for (uint32_t done = 0, part; done < length; done += part) {
         part = part_in_page(address + done, length - done);
-        space_write(&m->space, physical_address(m, address + done, access), (const uint8_t *)from + done, part, fault);
+        if (!space_write(&m->space, physical_address(m, address + done, access), (const uint8_t *)from + done, part,
+                         fault))
+            return false;
     }
     return true;
 }
@@ -116,7 +117,15 @@ static void timer_host_disarm(struct timer_host *timer_host)
 
 static void timer_event_fire(struct event *event)
 {
-    timer_expire(&container_of(event, struct vm, timer_event)->machine->timer);
+    struct vm *vm = container_of(event, struct vm, timer_event);
+    if (vm->machine || vm->host->fetch(vm->host, vm))
+        timer_expire(&vm->machine->timer);
+}
+
+static void timeout_event_fire(struct event *event)
+{
+    struct vm *vm = container_of(event, struct vm, timeout_event);
+    vm->host->timed_out(vm->host, vm);
 }
 
 /* The virtual register page. */
@@ -140,7 +149,7 @@ static uint32_t get32(const uint8_t *page, uint32_t offset)
 
 static uint8_t *register_page(struct machine *m)
 {
-    struct page *page = m->space.memory.ops->write(&m->space.memory, 0);
+    struct page *page = space_page(&m->space, 0, true);
     return page ? page->bytes : NULL;
 }
 
@@ -225,17 +234,18 @@ static void init_devices(struct machine *m, const struct machine_config *config)
     supervisor_init(&m->supervisor, &m->line, &m->memory_port, config->supervisor);
 }
 
-void vm_init(struct vm *vm, uint32_t id, struct image *image, struct machine_host *host,
-             void (*timed_out)(struct event *))
+void vm_init(struct vm *vm, uint32_t id, struct image *image, const struct machine_config *config,
+             struct machine_host *host)
 {
     *vm = (struct vm){
         .id = id,
         .state = MACHINE_STOPPED,
         .image = image,
+        .config = config,
         .host = host,
         .sched = {.id = id},
         .timer_event = {.source = id, .class = EVENT_TIMER, .fire = timer_event_fire},
-        .timeout_event = {.source = id, .class = EVENT_TIMEOUT, .fire = timed_out},
+        .timeout_event = {.source = id, .class = EVENT_TIMEOUT, .fire = timeout_event_fire},
     };
 }
 
@@ -244,19 +254,34 @@ bool vm_has_ended(const struct vm *vm)
     return vm->state == MACHINE_TERMINATED || vm->state == MACHINE_FAILED;
 }
 
-bool machine_init(struct machine *m, struct vm *vm, const struct machine_config *config)
+void machine_init_blank(struct machine *m, struct vm *vm)
 {
     struct image *image = vm->image;
 
     *m = (struct machine){.vm = vm};
     cpu_state_reset(&m->state, image->entry, image->space.memory.size);
-    m->state.mmu.present = config->mmu;
+    m->state.mmu.present = vm->config->mmu;
     space_clone(&m->space, &image->space);
-    bool wants_disks = config->disks && config->disk_choice.count > 0;
-    if (wants_disks)
-        vm->disks = disks_attach(config->disks, &config->disk_choice, vm->id, vm->host->events);
-    init_devices(m, config);
-    return (!wants_disks || vm->disks) && boot_registers(m, image, config->arguments);
+    init_devices(m, vm->config);
+}
+
+static bool attach_disks(struct vm *vm, const struct machine_boot *boot)
+{
+    struct disks *disks = vm->config->disks;
+
+    if (!disks || boot->disks.count == 0)
+        return true;
+    vm->disks = disks_attach(disks, &boot->disks, vm->id, vm->host->events);
+    return vm->disks;
+}
+
+bool machine_init(struct machine *m, struct vm *vm, const struct machine_boot *boot)
+{
+    struct pager *pager = vm->config->pager;
+    bool attached = attach_disks(vm, boot);
+
+    machine_init_blank(m, vm);
+    return attached && (!pager || space_attach(&m->space, pager)) && boot_registers(m, vm->image, boot->arguments);
 }
 
 #define MACHINE_DEVICES 7
@@ -333,8 +358,8 @@ int machine_cross(struct machine *m)
 
 bool machine_has_interrupts(struct machine *m)
 {
-    const struct page *page = m->space.memory.ops->read(&m->space.memory, 0);
-    return m->posted || get32(page->bytes, DENALI_REG_IRQ_PENDING);
+    const struct page *page = space_page(&m->space, 0, false);
+    return m->posted || (page && get32(page->bytes, DENALI_REG_IRQ_PENDING));
 }
 
 /* Ports. */
@@ -399,15 +424,95 @@ bool machine_io(struct machine *m, const struct cpu_io *io, struct cpu_exception
     return true;
 }
 
+/* State. */
+
+bool machine_is_quiet(const struct machine *m)
+{
+    const struct device *devices[MACHINE_DEVICES];
+
+    size_t count = list_devices(m, devices);
+    for (size_t i = 0; i < count; i++)
+        if (devices[i]->ops->quiet && !devices[i]->ops->quiet(devices[i]))
+            return false;
+    return !m->failure;
+}
+
+static void show_fpu(struct fpu_state *fpu, struct state_visitor *visitor)
+{
+    for (size_t i = 0; i < 8; i++) {
+        STATE_NUMBER(visitor, &fpu->registers[i], significand);
+        STATE_NUMBER(visitor, &fpu->registers[i], sign_exponent);
+        STATE_NUMBER(visitor, &fpu->xmm[i], u64[0]);
+        STATE_NUMBER(visitor, &fpu->xmm[i], u64[1]);
+    }
+    STATE_NUMBER(visitor, fpu, control);
+    STATE_NUMBER(visitor, fpu, status);
+    STATE_NUMBER(visitor, fpu, full);
+    STATE_NUMBER(visitor, fpu, opcode);
+    STATE_NUMBER(visitor, fpu, instruction);
+    STATE_NUMBER(visitor, fpu, operand);
+    STATE_NUMBER(visitor, fpu, mxcsr);
+}
+
+static void show_mmu(struct mmu_state *mmu, struct state_visitor *visitor)
+{
+    STATE_NUMBER(visitor, mmu, on);
+    STATE_NUMBER(visitor, mmu, asid);
+    STATE_NUMBER(visitor, mmu, index);
+    STATE_NUMBER(visitor, mmu, probed);
+    STATE_NUMBER(visitor, mmu, page);
+    for (size_t i = 0; i < DENALI_MMU_ENTRIES; i++) {
+        STATE_NUMBER(visitor, &mmu->entries[i], page);
+        STATE_NUMBER(visitor, &mmu->entries[i], frame);
+    }
+}
+
+static void show_cpu(struct cpu_state *state, struct state_visitor *visitor)
+{
+    for (size_t i = 0; i < CPU_REGISTERS; i++)
+        STATE_NUMBER(visitor, state, regs[i]);
+    STATE_NUMBER(visitor, state, eip);
+    STATE_NUMBER(visitor, state, control);
+    STATE_NUMBER(visitor, state, flags.result);
+    STATE_NUMBER(visitor, state, flags.mix);
+    STATE_NUMBER(visitor, state, user);
+    STATE_NUMBER(visitor, state, undelivered.waits);
+    STATE_NUMBER(visitor, state, undelivered.exception.number);
+    STATE_NUMBER(visitor, state, undelivered.exception.error);
+    STATE_NUMBER(visitor, state, undelivered.exception.address);
+    show_fpu(&state->fpu, visitor);
+    if (state->mmu.present)
+        show_mmu(&state->mmu, visitor);
+}
+
+void machine_show(struct machine *m, struct state_visitor *visitor)
+{
+    const struct device *devices[MACHINE_DEVICES];
+
+    show_cpu(&m->state, visitor);
+    STATE_NUMBER(visitor, m, posted);
+    STATE_NUMBER(visitor, m, posted_count);
+    STATE_NUMBER(visitor, m, idle_answer);
+    STATE_NUMBER(visitor, m, quantum_left);
+    STATE_NUMBER(visitor, m, instructions);
+    STATE_NUMBER(visitor, m, space.owner.time);
+    size_t count = list_devices(m, devices);
+    for (size_t i = 0; i < count; i++)
+        devices[i]->ops->state(device_mutable(devices[i]), visitor);
+}
+
 /* Digest. */
 
-static void digest_page(void *owner, uint32_t number, const struct frame *frame)
+static void digest_page(void *owner, uint32_t number, const uint8_t *bytes)
 {
     static const uint8_t zeroes[PAGE_SIZE];
     struct digest *digest = owner;
-    const uint8_t *bytes = frame->page.bytes;
     uint8_t masked[PAGE_SIZE];
 
+    if (!bytes) { /* swap cannot give it back */
+        digest_number(digest, UINT64_MAX);
+        return;
+    }
     if (number == 0) {
         memcpy(masked, bytes, PAGE_SIZE);
         memset(masked + DENALI_REG_TIME_NS, 0, 8);
@@ -470,6 +575,6 @@ uint64_t machine_digest(const struct machine *m)
     space_visit(&m->space, digest_page, &digest);
     size_t count = list_devices(m, devices);
     for (size_t i = 0; i < count; i++)
-        devices[i]->ops->state(devices[i], &digest.visitor);
+        devices[i]->ops->state(device_mutable(devices[i]), &digest.visitor); /* a digest changes nothing */
     return digest_end(&digest);
 }

@@ -11,6 +11,7 @@
 #include "../devices/nic.h"
 #include "../devices/supervisor.h"
 #include "../devices/timer.h"
+#include "../sched/gatekeeper.h"
 #include "../sched/scheduler.h"
 #include "clock.h"
 #include "disks.h"
@@ -22,6 +23,7 @@ enum machine_state {
     MACHINE_STOPPED,    /* created and not started, or stopped: out of the scheduler until it is started */
     MACHINE_READY,      /* runs, or waits for its turn */
     MACHINE_IDLE,       /* out of the scheduler until an interrupt or its timeout */
+    MACHINE_PAGING,     /* out of the scheduler until a page is in memory */
     MACHINE_TERMINATED, /* ended by itself; only registers and digest are left */
     MACHINE_FAILED,     /* ended by an exception or for want of memory; the same, and why */
 };
@@ -39,6 +41,10 @@ struct vm;
 struct machine_host {
     /* An idle machine has work, or a ready one got an interrupt. */
     void (*posted)(struct machine_host *, struct vm *);
+    /* Its idle timeout is over. */
+    void (*timed_out)(struct machine_host *, struct vm *);
+    /* vm.machine is wanted, which is not there. False: it cannot be had, the machine has ended. */
+    bool (*fetch)(struct machine_host *, struct vm *);
     struct event_queue *events;
     struct clock *clock;
 };
@@ -47,12 +53,17 @@ struct machine_host {
 struct vm {
     uint32_t id;
     enum machine_state state;
-    struct machine *machine;     /* owned; NULL: it is not there (yet) */
-    struct image *image;         /* that it boots; borrowed */
-    struct machine_host *host;   /* borrowed */
-    struct machine_disks *disks; /* owned; NULL: it has none, nor their ports */
+    struct machine *machine;             /* owned; NULL: it is swapped out */
+    struct image *image;                 /* that it boots; borrowed */
+    const struct machine_config *config; /* borrowed */
+    struct machine_host *host;           /* borrowed */
+    struct machine_disks *disks;         /* owned; NULL: it has none, nor their ports */
+    struct swap_region region;           /* while it is swapped out; else in its space */
+    uint32_t pages_out;                  /* the same: how many of its pages are there */
     struct sched_entity sched;
+    struct gate_entity gate;
     struct event timer_event, timeout_event;
+    struct vm *next_marked; /* in the kernel's list of those to look at; itself at the end, NULL = not in it */
 };
 
 struct machine {
@@ -81,24 +92,33 @@ struct machine {
     struct supervisor supervisor;
 };
 
+/* What machines have in common: it stays as long as they do. */
 struct machine_config {
-    const char *arguments; /* "{vm}" becomes the index */
     uint32_t queue_frames;
     bool mmu;
     struct supervisor_host *supervisor;   /* the machine has the supervisor feature; NULL: it has not */
     struct console_sink *console, *debug; /* may be NULL */
     struct nic_wire *wire;                /* may be NULL */
-    struct disks *disks;                  /* of which it has some; NULL: none */
-    struct disk_choice disk_choice;       /* which */
+    struct disks *disks;                  /* of which it may have some; NULL: none */
+    struct pager *pager;                  /* NULL: memory is not swapped */
 };
 
-/* A machine of that index, stopped, with nothing in it. `timed_out` is called when its idle timeout is over. */
-void vm_init(struct vm *, uint32_t id, struct image *, struct machine_host *, void (*timed_out)(struct event *));
+/* What is one machine's own. */
+struct machine_boot {
+    const char *arguments; /* "{vm}" becomes the index */
+    struct disk_choice disks;
+};
+
+/* A machine of that index, stopped, with nothing in it. */
+void vm_init(struct vm *, uint32_t id, struct image *, const struct machine_config *, struct machine_host *);
 bool vm_has_ended(const struct vm *);
 
-/* Boot: memory cloned from the vm's image, the virtual register page filled in, everything initialised. False: no
- * physical frame, or the argument string is too long (longer than DENALI_ARGS_MAX with the index put in). */
-bool machine_init(struct machine *, struct vm *, const struct machine_config *);
+/* Boot: memory cloned from the vm's image, the virtual register page filled in, everything initialised as vm.config
+ * says. False: no physical frame (space.trouble may tell more), or the argument string is too long (longer than
+ * DENALI_ARGS_MAX with the index put in). */
+bool machine_init(struct machine *, struct vm *, const struct machine_boot *);
+/* The same, but as processor and devices are before boot, and without a pager: to be filled with a state. */
+void machine_init_blank(struct machine *, struct vm *);
 /* Gives everything back. Needs no earlier machine_end(). */
 void machine_drop(struct machine *);
 
@@ -119,6 +139,11 @@ bool machine_has_interrupts(struct machine *);
 
 /* It ends: its digest is kept, memory and devices go. The caller has taken it out of scheduler and switch. */
 void machine_end(struct machine *, enum machine_state);
+
+/* Nothing is under way in its devices: machine_show() shows all there is of it beside its memory. */
+bool machine_is_quiet(const struct machine *);
+/* Show the state beside memory to a visitor, or let it be set. */
+void machine_show(struct machine *, struct state_visitor *);
 
 /* Of registers, memory, devices and console, of what is posted; not of the time registers, which neighbours influence.
  * The same whatever engine ran it. */

@@ -53,6 +53,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error where it is met */
     int status = options_parse(&options, argc, argv) ? dispatch(&options) : complain(STATUS_USAGE, "%s", options.error);
     options_drop(&options);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status != STATUS_HOST)

@@ -111,6 +111,34 @@ static bool parse_frames(struct options *options, const char *value)
     return true;
 }
 
+static bool parse_swap(struct options *options, const char *value)
+{
+    struct denali_config *config = &options->config;
+
+    config->swap = NULL;
+    config->swap_memory = 0;
+    if (strcmp(value, "none") == 0)
+        return true;
+    if (strncmp(value, "zstd:", 5) == 0)
+        return parse_size(options, "swap", value + 5, &config->swap_memory) &&
+               (config->swap_memory || fail(options, "--swap: zstd: needs a size above 0"));
+    if (!*value || *value == ',' || strstr(value, ",,") || value[strlen(value) - 1] == ',')
+        return fail(options, "--swap: '%s' has an empty file name", value);
+    config->swap = value;
+    return true;
+}
+
+static bool parse_swap_block(struct options *options, const char *value)
+{
+    uint64_t size;
+    if (!parse_size(options, "swap-block", value, &size))
+        return false;
+    if (size < 4096 || size > 65536 || (size & (size - 1)))
+        return fail(options, "--swap-block: %s is not 4K, 8K, 16K, 32K or 64K", value);
+    options->config.swap_block = size;
+    return true;
+}
+
 static bool parse_cpu_mhz(struct options *options, const char *value)
 {
     uint32_t mhz = 0;
@@ -336,6 +364,27 @@ static bool parse_cost(struct options *options, const char *value)
         good = parse_cost_part(options, part);
     free(copy);
     return good;
+}
+
+static bool parse_replacement(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "replacement", "wsclock|lru", value);
+    options->config.replacement = index == 1 ? DENALI_REPLACEMENT_LRU : DENALI_REPLACEMENT_WSCLOCK;
+    return index >= 0;
+}
+
+static bool parse_admission(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "admission", "fifo|open", value);
+    options->config.admission = index == 1 ? DENALI_ADMISSION_OPEN : DENALI_ADMISSION_FIFO;
+    return index >= 0;
+}
+
+static bool parse_scheduler(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "scheduler", "round-robin|lottery", value);
+    options->config.scheduler = index == 1 ? DENALI_SCHEDULER_LOTTERY : DENALI_SCHEDULER_ROUND_ROBIN;
+    return index >= 0;
 }
 
 static bool parse_interrupts(struct options *options, const char *value)

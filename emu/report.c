@@ -73,7 +73,7 @@ size_t report_fetch(const struct cpu_state *state, struct memory *memory, uint8_
     size_t done = 0;
     while (done < length && cpu_translate(state, address, DENALI_FAULT_FETCH, &physical, &ignored) &&
            physical < memory->size) {
-        const struct page *page = memory->ops->read(memory, physical >> PAGE_SHIFT);
+        const struct page *page = memory->ops->peek(memory, physical >> PAGE_SHIFT);
         if (!page)
             break;
         size_t part = PAGE_SIZE - (address & PAGE_MASK);

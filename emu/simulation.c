@@ -30,6 +30,7 @@ struct outside {
 
 struct denali {
     struct kernel kernel;
+    struct machine_config first_config, others_config; /* of machine 0 and of all others */
     struct frame_pool *frames;
     struct disks disks;
     struct image image;
@@ -48,6 +49,7 @@ void denali_config_init(struct denali_config *config)
         .frames = UINT64_C(8) << 30,
         .cpu_khz = 1000000,
         .quantum_ns = 1000000,
+        .swap_block = 16 << 10,
         .queue_frames = 256,
         .machines_max = 65536,
         .console = DENALI_CONSOLE_STDIO,
@@ -90,6 +92,9 @@ static bool check_config(const struct denali_config *config, char *error, size_t
         return say(error, error_size, "a machine has at most 16 disks");
     if (config->cpu_khz == 0 || config->quantum_ns == 0 || config->queue_frames == 0)
         return say(error, error_size, "the clock rate, the quantum and the queue length must not be 0");
+    if (config->swap_block < PAGE_SIZE || config->swap_block > SWAP_BLOCK_PAGES_MAX * PAGE_SIZE ||
+        (config->swap_block & (config->swap_block - 1)))
+        return say(error, error_size, "the swap block: a power of two from 4096 to 65536");
     if (machine_arguments(NULL, 0, config->arguments ? config->arguments : "", config->machines - 1) > DENALI_ARGS_MAX)
         return say(error, error_size, "the argument string is longer than 2047 bytes");
     if (config->supervisor && config->machines_max < config->machines)
@@ -166,7 +171,11 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
     struct kernel *k = &d->kernel;
 
     cost_model_init(&k->costs, &config->costs, &k->clock);
-    k->host = (struct machine_host){.posted = kernel_machine_posted, .events = &k->events, .clock = &k->clock};
+    k->host = (struct machine_host){.posted = kernel_machine_posted,
+                                    .timed_out = kernel_timed_out,
+                                    .fetch = kernel_machine_fetch,
+                                    .events = &k->events,
+                                    .clock = &k->clock};
     k->quantum = clock_cycles(&k->clock, config->quantum_ns);
     k->end_cycles = config->until_ns ? clock_cycles(&k->clock, config->until_ns) : UINT64_MAX;
     k->end_instructions = limit_or_none(config->instructions);
@@ -177,7 +186,7 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
     input_init(&k->input, config->keyboard);
     k->input_patience = clock_cycles(&k->clock, INPUT_PATIENCE_NS);
     k->cpu = cpu_new(config->engine == DENALI_ENGINE_STEP ? CPU_ENGINE_STEP : CPU_ENGINE_BLOCKS);
-    k->scheduler = round_robin_new();
+    k->scheduler = config->scheduler == DENALI_SCHEDULER_LOTTERY ? lottery_new(config->seed) : round_robin_new();
     vm_table_init(&k->vms);
     event_queue_init(&k->events);
     if (!k->cpu || !k->scheduler || !vm_table_reserve(&k->vms, config->machines) || !trace_init(&k->trace, config) ||
@@ -205,31 +214,71 @@ static bool open_supervision(struct denali *d, const struct denali_config *confi
     s->machines_max = config->machines_max;
     s->outside = config->console == DENALI_CONSOLE_FILES ? others->console : NULL;
     others->console = &s->sink;
-    s->config = *others;
+    s->config = others;
     d->kernel.supervision = s;
     return true;
+}
+
+#define WINDOW_QUANTA 10 /* of WSClock's working set */
+
+/* What swapping needs: a machine must get on with what its instruction and its kernel touch. */
+#define FRAMES_MIN_BLOCKS (SPACE_PINS + 1) /* and that of page 0 */
+
+static bool open_swap(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
+{
+    struct kernel *k = &d->kernel;
+    uint64_t frames = frame_pool_left(d->frames), least = FRAMES_MIN_BLOCKS * (config->swap_block / PAGE_SIZE);
+    bool swaps = config->swap || config->swap_memory;
+
+    k->gate = swaps && config->admission == DENALI_ADMISSION_FIFO ? gate_fifo_new(frames) : gate_open_new();
+    if (!k->gate)
+        return say(error, error_size, "out of host memory");
+    if (!swaps)
+        return true;
+    if (frames < least) {
+        snprintf(error, error_size, "frames: beside the image there are %" PRIu64 " KB, swapping needs %" PRIu64 " KB",
+                 frames * 4, least * 4);
+        return false;
+    }
+    struct swap_store *store = config->swap ? swap_files_new(config->swap, config->swap_block, error, error_size)
+                                            : swap_memory_new(config->swap_memory, config->swap_block);
+    if (!store && config->swap)
+        return false;
+    struct swap *swap = swap_new(store);
+    kernel_swapping_init(k);
+    k->pager = swap ? pager_new(d->frames, swap, &k->pager_host, &k->costs, &k->clock) : NULL;
+    if (!k->pager)
+        return say(error, error_size, "out of host memory");
+    d->disks.pager = k->pager;
+    const struct replacement_host *host = &k->pager->replacement_host;
+    k->pager->policy =
+        config->replacement == DENALI_REPLACEMENT_LRU ? lru_new(host) : wsclock_new(host, k->quantum * WINDOW_QUANTA);
+    return k->pager->policy || say(error, error_size, "out of host memory");
 }
 
 static bool boot_machines(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
     struct kernel *k = &d->kernel;
-    struct machine_config first = {
-        .arguments = config->arguments ? config->arguments : "",
+
+    d->first_config = (struct machine_config){
         .queue_frames = config->queue_frames,
         .mmu = config->mmu,
         .console = d->consoles ? terminal_sink(d->consoles) : NULL,
         .debug = d->debug ? terminal_sink(d->debug) : NULL,
         .wire = &k->network.wire,
         .disks = &d->disks,
-        .disk_choice = disks_choose(&d->disks, config->supervisor),
+        .pager = k->pager,
     };
+    const struct machine_boot boot = {.arguments = config->arguments ? config->arguments : "",
+                                      .disks = disks_choose(&d->disks, config->supervisor)};
 
-    struct machine_config others = first;
-    if (!open_supervision(d, config, &others, error, error_size))
+    d->others_config = d->first_config;
+    if (!open_supervision(d, config, &d->others_config, error, error_size))
         return false;
-    first.supervisor = d->supervision ? &d->supervision->host : NULL;
+    d->first_config.supervisor = d->supervision ? &d->supervision->host : NULL;
     for (uint32_t i = 0; i < config->machines; i++) {
-        struct vm *vm = kernel_create(k, &d->image, i == 0 ? &first : &others, error, error_size);
+        struct machine_config *machine_config = i == 0 ? &d->first_config : &d->others_config;
+        struct vm *vm = kernel_create(k, &d->image, machine_config, &boot, error, error_size);
         if (!vm)
             return false;
         kernel_start(k, vm);
@@ -249,7 +298,8 @@ struct denali *denali_new(const struct denali_config *config, char *error, size_
     d->kernel.clock = (struct clock){.khz = config->cpu_khz};
     if (!open_frames(d, config, error, error_size) || !open_image(d, config, error, error_size) ||
         !open_terminals(d, config, error, error_size) || !start_kernel(d, config, error, error_size) ||
-        !open_network(d, config, error, error_size) || !boot_machines(d, config, error, error_size)) {
+        !open_network(d, config, error, error_size) || !open_swap(d, config, error, error_size) ||
+        !boot_machines(d, config, error, error_size)) {
         char ignored[1];
         denali_free(d, ignored, sizeof(ignored));
         return NULL;
@@ -289,6 +339,10 @@ static void drop_kernel(struct kernel *k)
     trace_drop(&k->trace);
     if (k->scheduler)
         k->scheduler->ops->free(k->scheduler);
+    if (k->gate)
+        k->gate->ops->free(k->gate);
+    if (k->pager)
+        pager_free(k->pager);
 }
 
 bool denali_free(struct denali *d, char *error, size_t error_size)
@@ -336,13 +390,30 @@ static void count_memory(const struct denali *d, struct denali_stats *stats)
         stats->machines++;
         stats->idle += vm->state == MACHINE_IDLE;
         stats->stopped += vm->state == MACHINE_STOPPED;
-        stats->memory.bytes += sizeof(*vm) + sizeof(*m) + disks_bytes(vm->disks);
+        stats->memory.bytes += sizeof(*vm) + disks_bytes(vm->disks);
+        stats->swap.asleep += !m;
+        if (!m)
+            continue;
+        stats->memory.bytes += sizeof(*m);
         space_count(&m->space, &private_frames, &shared_frames);
         stats->memory.private_frames += private_frames;
         stats->memory.bytes += space_bytes(&m->space);
         stats->keys_dropped += m->keyboard.dropped;
     }
     stats->memory.shared_frames = stats->memory.frames - stats->memory.private_frames - d->disks.overlay_frames;
+}
+
+static void count_swap(const struct kernel *k, struct denali_stats *stats)
+{
+    if (!k->pager)
+        return;
+    const struct pager_counters *counters = &k->pager->counters;
+    stats->swap.in = counters->in;
+    stats->swap.out = counters->out;
+    stats->swap.dropped = counters->dropped;
+    stats->swap.pages = counters->swapped;
+    stats->swap.hibernated = k->counters.hibernated;
+    stats->swap.woken = k->counters.woken;
 }
 
 static void count_frames(const struct denali *d, struct denali_stats *stats)
@@ -397,33 +468,46 @@ void denali_get_stats(const struct denali *d, struct denali_stats *stats)
     }
     count_frames(d, stats);
     count_disks(d, stats);
+    count_swap(&d->kernel, stats);
     count_memory(d, stats);
+}
+
+static void describe_machine(const struct machine *m, void *owner)
+{
+    struct denali_machine *out = owner;
+
+    out->exit_status = m->state.regs[EAX];
+    out->instructions = m->instructions;
+    out->digest = machine_digest(m);
+    out->eip = m->state.eip;
+    out->eflags = cpu_state_eflags(&m->state);
+    memcpy(out->regs, m->state.regs, sizeof(out->regs));
+    if (m->failure) {
+        out->reason = m->failure->reason;
+        out->disassembly = m->failure->disassembly;
+        out->symbol = m->failure->symbol;
+    }
 }
 
 bool denali_next_machine(const struct denali *d, uint32_t from, struct denali_machine *out)
 {
     static const enum denali_machine_state states[] = {
-        [MACHINE_STOPPED] = DENALI_STOPPED,       [MACHINE_READY] = DENALI_READY,   [MACHINE_IDLE] = DENALI_IDLE,
-        [MACHINE_TERMINATED] = DENALI_TERMINATED, [MACHINE_FAILED] = DENALI_FAILED,
+        [MACHINE_STOPPED] = DENALI_STOPPED, [MACHINE_READY] = DENALI_READY,           [MACHINE_IDLE] = DENALI_IDLE,
+        [MACHINE_PAGING] = DENALI_READY,    [MACHINE_TERMINATED] = DENALI_TERMINATED, [MACHINE_FAILED] = DENALI_FAILED,
     };
     const struct vm *vm = vm_table_next(&d->kernel.vms, from);
     if (!vm)
         return false;
-    const struct machine *m = vm->machine;
     *out = (struct denali_machine){
-        .index = vm->id,
-        .state = states[vm->state],
-        .exit_status = m->state.regs[EAX],
-        .instructions = m->instructions,
-        .digest = machine_digest(m),
-        .eip = m->state.eip,
-        .eflags = cpu_state_eflags(&m->state),
-        .reason = m->failure ? m->failure->reason : "",
-        .disassembly = m->failure ? m->failure->disassembly : "",
-        .symbol = m->failure ? m->failure->symbol : "",
-    };
-    memcpy(out->regs, m->state.regs, sizeof(out->regs));
+        .index = vm->id, .state = states[vm->state], .reason = "", .disassembly = "", .symbol = ""};
+    if (!kernel_look(&d->kernel, vm, describe_machine, out))
+        out->reason = "swap does not give it back";
     return true;
+}
+
+static void add_digest(const struct machine *m, void *digest)
+{
+    digest_number(digest, machine_digest(m));
 }
 
 uint64_t denali_digest(const struct denali *d)
@@ -435,7 +519,8 @@ uint64_t denali_digest(const struct denali *d)
     digest_begin(&digest);
     digest_number(&digest, k->clock.cycles);
     FOR_EACH_VM(&k->vms, vm)
-    digest_number(&digest, machine_digest(vm->machine));
+    if (!kernel_look(k, vm, add_digest, &digest))
+        digest_number(&digest, UINT64_MAX);
     digest_number(&digest, network->in);
     digest_number(&digest, network->delivered);
     digest_number(&digest, network->unclaimed);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The radix tree behind a space. A node has 16 children: nodes, or on level 0 frames. Whatever is reachable through a
- * node with more than one reference is shared and never changes; a write first makes its path private, top down.
- * Memory is asked for before anything changes, so a failed write leaves the space as it was.
+ * The radix tree behind a space (emu/space_tree.h). A write first makes its path private, top down. Memory is asked for
+ * before anything changes, so a failed write leaves the space as it was.
  */
 #include "space.h"
 
@@ -11,33 +10,21 @@
 #include <string.h>
 
 #include "../cpu/cpu.h"
-
-#define RADIX_BITS 4
-#define RADIX      (1u << RADIX_BITS)
-
-struct space_node {
-    uint32_t references;
-    union {
-        struct space_node *nodes[RADIX]; /* levels above 0 */
-        struct frame *frames[RADIX];     /* level 0 */
-    };
-};
-
-static uint32_t slot_of(uint32_t number, unsigned level)
-{
-    return number >> (level * RADIX_BITS) & (RADIX - 1);
-}
+#include "pager.h"
+#include "space_tree.h"
 
 /* One reference less. Recursion is as deep as the tree has levels. */
-static void node_unref(struct frame_pool *pool, struct space_node *node, unsigned level)
+static void node_unref(struct space *space, struct space_node *node, unsigned level)
 {
     if (--node->references > 0)
         return;
+    if (node->paging)
+        pager_forget(space->pager, node->paging);
     for (uint32_t i = 0; i < RADIX; i++) {
         if (level == 0 && node->frames[i])
-            frame_unref(pool, node->frames[i]);
+            frame_unref(space->pool, node->frames[i]);
         else if (level > 0 && node->nodes[i])
-            node_unref(pool, node->nodes[i], level - 1);
+            node_unref(space, node->nodes[i], level - 1);
     }
     free(node);
 }
@@ -60,6 +47,7 @@ static bool node_own(struct space_node **place, unsigned level)
         return false;
     if (old) {
         *node = *old;
+        node->paging = NULL;
         old->references--;
         for (uint32_t i = 0; i < RADIX; i++) {
             if (level == 0 && node->frames[i])
@@ -73,36 +61,64 @@ static bool node_own(struct space_node **place, unsigned level)
     return true;
 }
 
-/* The frame of a page, NULL if absent; *own tells whether it and the path to it are this space's alone. */
-static struct frame *space_find(const struct space *space, uint32_t number, bool *own)
+struct space_node *space_leaf(const struct space *space, uint32_t number, bool *own)
 {
-    const struct space_node *node = space->root;
+    struct space_node *node = space->root;
     *own = true;
     for (unsigned level = space->levels - 1; node; level--) {
         *own = *own && node->references == 1;
-        if (level == 0) {
-            struct frame *frame = node->frames[slot_of(number, 0)];
-            *own = *own && frame && frame->references == 1;
-            return frame;
-        }
+        if (level == 0)
+            return node;
         node = node->nodes[slot_of(number, level)];
     }
     *own = false;
     return NULL;
 }
 
-/* Where the frame of a page belongs, at the end of a path that is this space's alone. NULL: no host memory; then some
- * nodes may be copies of what they were, which nobody can tell. */
-static struct frame **space_own_path(struct space *space, uint32_t number)
+/* Where a page is. */
+struct place {
+    struct space_node *leaf;    /* NULL: no page near it was ever written */
+    struct frame *frame;        /* NULL: absent, or swapped out */
+    struct leaf_paging *paging; /* of a leaf that is this space's alone, if it has it */
+    bool own;                   /* the frame and the path to it are this space's alone */
+};
+
+static struct place space_find(const struct space *space, uint32_t number)
+{
+    bool own;
+    struct space_node *leaf = space_leaf(space, number, &own);
+    if (!leaf)
+        return (struct place){0};
+    struct frame *frame = leaf->frames[slot_of(number, 0)];
+    return (struct place){
+        .leaf = leaf,
+        .frame = frame,
+        .paging = own ? leaf->paging : NULL,
+        .own = own && frame && frame->references == 1,
+    };
+}
+
+/* The leaf of a page, at the end of a path that is this space's alone, with all that its pager needs. NULL: no host
+ * memory; then some nodes may be copies of what they were, which nobody can tell. */
+static struct space_node *space_own_leaf(struct space *space, uint32_t number)
 {
     struct space_node **place = &space->root;
     for (unsigned level = space->levels - 1;; level--) {
         if (!node_own(place, level))
             return NULL;
         if (level == 0)
-            return &(*place)->frames[slot_of(number, 0)];
+            break;
         place = &(*place)->nodes[slot_of(number, level)];
     }
+    if (space->pager && !(*place)->paging)
+        (*place)->paging = pager_leaf_new(space->pager);
+    return space->pager && !(*place)->paging ? NULL : *place;
+}
+
+static struct page *space_away(struct memory *memory)
+{
+    memory->away = true;
+    return NULL;
 }
 
 static struct page *space_read_page(struct memory *memory, uint32_t number)
@@ -112,9 +128,24 @@ static struct page *space_read_page(struct memory *memory, uint32_t number)
         return NULL;
     if (number == 0 && space->registers)
         return space->registers;
-    bool own;
-    struct frame *frame = space_find(space, number, &own);
-    return frame ? &frame->page : frame_pool_zero(space->pool);
+    struct place place = space_find(space, number);
+    if (!place.frame)
+        return place.paging && pager_is_swapped(place.paging, number) ? space_away(memory)
+                                                                      : frame_pool_zero(space->pool);
+    if (place.own && place.paging)
+        pager_note_use(space, place.paging, number);
+    return &place.frame->page;
+}
+
+static const struct page *space_peek_page(const struct memory *memory, uint32_t number)
+{
+    const struct space *space = (const struct space *)memory;
+    if (number >= memory->size >> PAGE_SHIFT)
+        return NULL;
+    struct place place = space_find(space, number);
+    if (place.frame)
+        return &place.frame->page;
+    return place.paging && pager_is_swapped(place.paging, number) ? NULL : frame_pool_zero(space->pool);
 }
 
 /* One piece of host memory. */
@@ -131,16 +162,15 @@ static void flat_move(struct space *space, uint32_t number, struct frame *frame)
     space->memory.tag = frame_pool_tag(space->pool);
 }
 
-static void flat_fill(void *owner, uint32_t number, const struct frame *frame)
+static void flat_fill(void *owner, uint32_t number, const uint8_t *bytes)
 {
     struct space *space = owner;
-    bool own;
 
-    memcpy(space->flat + ((size_t)number << PAGE_SHIFT), frame->page.bytes, PAGE_SIZE);
+    memcpy(space->flat + ((size_t)number << PAGE_SHIFT), bytes, PAGE_SIZE);
     space->flat_pages++;
-    struct frame *found = space_find(space, number, &own);
-    if (own)
-        flat_move(space, number, found);
+    struct place place = space_find(space, number);
+    if (place.own)
+        flat_move(space, number, place.frame);
 }
 
 /* memory.flat, and memory.direct behind it. */
@@ -153,6 +183,8 @@ bool space_flatten(struct space *space)
 {
     if (space->flat)
         return true;
+    if (space->pager) /* its frames come and go */
+        return false;
     space->flat = frame_pool_map(space->pool, flat_size(space));
     if (!space->flat)
         return false;
@@ -163,13 +195,12 @@ bool space_flatten(struct space *space)
     return true;
 }
 
-static void flat_empty(void *owner, uint32_t number, const struct frame *frame)
+static void flat_empty(void *owner, uint32_t number, const uint8_t *bytes)
 {
-    bool own;
-    struct frame *found = space_find(owner, number, &own);
-    (void)frame;
-    if (own)
-        frame_move(found, NULL);
+    struct place place = space_find(owner, number);
+    (void)bytes;
+    if (place.own)
+        frame_move(place.frame, NULL);
 }
 
 /* Once nobody reads there any more. */
@@ -183,36 +214,49 @@ static void flat_unmap(struct space *space)
     space->flat_pages = 0;
 }
 
-static struct page *space_own_page(struct memory *memory, uint32_t number)
+/* The page is this space's alone from now on. NULL: no frame, or no host memory. */
+static struct frame *space_take_page(struct space *space, uint32_t number, struct frame *old)
 {
-    struct space *space = (struct space *)memory;
-    bool own;
-    struct frame *old = space_find(space, number, &own);
-    if (own && !must_move(space, old))
-        return &old->page;
-    if (own) { /* the others that had it are gone */
-        flat_move(space, number, old);
-        return &old->page;
-    }
     struct frame *frame = old ? frame_copy(space->pool, old) : frame_new(space->pool);
-    struct frame **place = frame ? space_own_path(space, number) : NULL;
-    if (!place) {
+    struct space_node *leaf = frame ? space_own_leaf(space, number) : NULL;
+    if (!leaf) {
         if (frame)
             frame_unref(space->pool, frame);
-        memory->away = true;
         return NULL;
     }
     if (old)
         frame_unref(space->pool, old);
-    *place = frame;
+    leaf->frames[slot_of(number, 0)] = frame;
+    space->owner.frames++;
     if (space->flat) {
         space->flat_pages += !old;
         flat_move(space, number, frame);
     }
-    memory->tag = frame_pool_tag(space->pool);
+    space->memory.tag = frame_pool_tag(space->pool);
+    return frame;
+}
+
+static struct page *space_own_page(struct memory *memory, uint32_t number)
+{
+    struct space *space = (struct space *)memory;
+    struct place place = space_find(space, number);
+    if (place.paging && pager_is_out(space->pager, place.paging, number))
+        return space_away(memory);
+    struct frame *frame = place.own ? place.frame : space_take_page(space, number, place.frame);
+    if (!frame)
+        return space_away(memory);
+    if (place.own && must_move(space, frame)) /* the others that had it are gone */
+        flat_move(space, number, frame);
+    if (space->pager) {
+        struct space_node *leaf = space_own_leaf(space, number);
+        if (!leaf)
+            return space_away(memory);
+        pager_note_write(space, leaf->paging, number);
+    }
     return &frame->page;
 }
 
+/* Page 0 is remembered, where it stays. */
 static struct page *space_write_page(struct memory *memory, uint32_t number)
 {
     struct space *space = (struct space *)memory;
@@ -221,12 +265,29 @@ static struct page *space_write_page(struct memory *memory, uint32_t number)
     if (number == 0 && space->registers)
         return space->registers;
     struct page *page = space_own_page(memory, number);
-    if (number == 0)
+    if (number == 0 && !space->pager)
         space->registers = page;
     return page;
 }
 
-static const struct memory_ops space_ops = {.read = space_read_page, .write = space_write_page};
+struct page *space_page(struct space *space, uint32_t number, bool write)
+{
+    struct memory *memory = &space->memory;
+
+    for (;;) {
+        struct page *page = (write ? space_write_page : space_read_page)(memory, number);
+        if (page || !memory->away)
+            return page;
+        memory->away = false;
+        if (!space->pager)
+            space->trouble = "no physical frame left";
+        if (space->trouble || !pager_bring(space->pager, space, number, write))
+            return NULL;
+    }
+}
+
+static const struct memory_ops space_ops = {
+    .read = space_read_page, .write = space_write_page, .peek = space_peek_page};
 
 void space_init(struct space *space, struct frame_pool *pool, uint32_t size)
 {
@@ -242,17 +303,38 @@ void space_init(struct space *space, struct frame_pool *pool, uint32_t size)
     };
 }
 
-void space_drop(struct space *space)
+bool space_attach(struct space *space, struct pager *pager)
+{
+    assert(!space->flat);
+    if (!pager_take_region(pager, space))
+        return false;
+    space->pager = pager;
+    space->owner = (struct resident_owner){.epoch = 1};
+    return true;
+}
+
+void space_drop_pages(struct space *space)
 {
     if (space->root)
-        node_unref(space->pool, space->root, space->levels - 1);
+        node_unref(space, space->root, space->levels - 1);
     space->root = NULL;
     space->registers = NULL;
+    space->owner.frames = 0;
+    space->memory.tag = frame_pool_tag(space->pool);
+}
+
+void space_drop(struct space *space)
+{
+    space_drop_pages(space);
     flat_unmap(space);
+    if (space->pager)
+        pager_give_region(space->pager, space);
+    space->pager = NULL;
 }
 
 void space_clone(struct space *to, struct space *from)
 {
+    assert(!from->pager);
     if (from->flat)
         space_visit(from, flat_empty, from);
     flat_unmap(from);
@@ -274,6 +356,63 @@ static bool range_inside(const struct memory *memory, uint32_t address, uint32_t
     return false;
 }
 
+static void node_swapped(const struct space_node *node, unsigned level, uint32_t number, uint8_t *bits)
+{
+    if (level == 0 && node->paging)
+        memcpy(bits + number / 8, &node->paging->swapped, sizeof(node->paging->swapped));
+    for (uint32_t i = 0; level > 0 && i < RADIX; i++)
+        if (node->nodes[i])
+            node_swapped(node->nodes[i], level - 1, number + (i << (level * RADIX_BITS)), bits);
+}
+
+size_t space_map_bytes(const struct space *space)
+{
+    size_t pages = space->memory.size >> PAGE_SHIFT;
+    return (pages + 63) / 64 * sizeof(uint64_t);
+}
+
+void space_swapped(const struct space *space, uint8_t *bits)
+{
+    if (space->root)
+        node_swapped(space->root, space->levels - 1, 0, bits);
+}
+
+bool space_set_swapped(struct space *space, const uint8_t *bits)
+{
+    uint32_t pages = space->memory.size >> PAGE_SHIFT;
+
+    for (uint32_t number = 0; number < pages; number += RADIX) {
+        uint16_t swapped;
+        memcpy(&swapped, bits + number / 8, sizeof(swapped));
+        if (!swapped)
+            continue;
+        struct space_node *leaf = space_own_leaf(space, number);
+        if (!leaf)
+            return false;
+        pager_set_swapped(space, leaf, swapped);
+    }
+    return true;
+}
+
+struct swap_region space_leave(struct space *space)
+{
+    struct swap_region region = space->region;
+    struct pager_counters *counters = &space->pager->counters;
+    uint64_t swapped = counters->swapped;
+
+    space->region = (struct swap_region){0};
+    space_drop(space);
+    counters->swapped = swapped; /* they are still there */
+    return region;
+}
+
+void space_return(struct space *space, struct pager *pager, struct swap_region region)
+{
+    space->pager = pager;
+    space->region = region;
+    space->owner = (struct resident_owner){.epoch = 1};
+}
+
 /* How much of a range lies in the page it begins in. */
 static uint32_t range_in_page(uint32_t address, uint32_t length)
 {
@@ -287,7 +426,11 @@ bool space_read(struct space *space, uint32_t address, void *to, uint32_t length
         return false;
     for (uint8_t *bytes = to; length > 0;) {
         uint32_t piece = range_in_page(address, length);
-        const struct page *page = space_read_page(&space->memory, address >> PAGE_SHIFT);
+        const struct page *page = space_page(space, address >> PAGE_SHIFT, false);
+        if (!page) {
+            *fault = address;
+            return false;
+        }
         memcpy(bytes, page->bytes + (address & PAGE_MASK), piece);
         bytes += piece;
         address += piece;
@@ -301,7 +444,7 @@ static bool range_own(struct space *space, uint32_t address, uint32_t length, ui
 {
     while (length > 0) {
         uint32_t piece = range_in_page(address, length);
-        if (!space_write_page(&space->memory, address >> PAGE_SHIFT)) {
+        if (!space_page(space, address >> PAGE_SHIFT, true)) {
             *fault = address;
             return false;
         }
@@ -317,7 +460,11 @@ bool space_write(struct space *space, uint32_t address, const void *from, uint32
         return false;
     for (const uint8_t *bytes = from; length > 0;) {
         uint32_t piece = range_in_page(address, length), offset = address & PAGE_MASK;
-        struct page *page = space_write_page(&space->memory, address >> PAGE_SHIFT);
+        struct page *page = space_page(space, address >> PAGE_SHIFT, true);
+        if (!page) { /* it had to leave again for another of these, and cannot come back */
+            *fault = address;
+            return false;
+        }
         if (page->code)
             code_written(page, offset, piece);
         memcpy(page->bytes + offset, bytes, piece);
@@ -329,28 +476,47 @@ bool space_write(struct space *space, uint32_t address, const void *from, uint32
 }
 
 struct visitor {
-    void (*visit)(void *owner, uint32_t number, const struct frame *);
+    const struct space *space;
+    void (*visit)(void *owner, uint32_t number, const uint8_t *bytes);
     void *owner;
+    uint8_t *block;        /* of swapped pages; owned, NULL until it is needed */
+    uint32_t block_number; /* its first page; UINT32_MAX = none yet */
 };
 
-/* `number` is that of the node's first page. */
-static void node_visit(const struct space_node *node, unsigned level, uint32_t number, const struct visitor *visitor)
+/* `number` is that of the leaf's first page. */
+static void leaf_visit(const struct space_node *leaf, uint32_t number, struct visitor *visitor)
 {
     for (uint32_t i = 0; i < RADIX; i++) {
-        uint32_t first = number + (i << (level * RADIX_BITS));
-        if (level == 0 && node->frames[i])
-            visitor->visit(visitor->owner, first, node->frames[i]);
-        else if (level > 0 && node->nodes[i])
-            node_visit(node->nodes[i], level - 1, first, visitor);
+        const uint8_t *bytes = NULL;
+        bool swapped = leaf->paging && pager_is_swapped(leaf->paging, number + i);
+        if (leaf->frames[i])
+            bytes = leaf->frames[i]->page.bytes;
+        else if (swapped)
+            bytes = pager_peek(visitor->space, number + i, &visitor->block, &visitor->block_number);
+        if (bytes || swapped)
+            visitor->visit(visitor->owner, number + i, bytes);
     }
 }
 
-void space_visit(const struct space *space, void (*visit)(void *owner, uint32_t number, const struct frame *),
+/* The same for a node of any level. */
+static void node_visit(const struct space_node *node, unsigned level, uint32_t number, struct visitor *visitor)
+{
+    if (level == 0) {
+        leaf_visit(node, number, visitor);
+        return;
+    }
+    for (uint32_t i = 0; i < RADIX; i++)
+        if (node->nodes[i])
+            node_visit(node->nodes[i], level - 1, number + (i << (level * RADIX_BITS)), visitor);
+}
+
+void space_visit(const struct space *space, void (*visit)(void *owner, uint32_t number, const uint8_t *bytes),
                  void *owner)
 {
-    struct visitor visitor = {visit, owner};
+    struct visitor visitor = {.space = space, .visit = visit, .owner = owner, .block_number = UINT32_MAX};
     if (space->root)
         node_visit(space->root, space->levels - 1, 0, &visitor);
+    free(visitor.block);
 }
 
 struct frame_counts {
@@ -377,20 +543,20 @@ void space_count(const struct space *space, uint64_t *private_frames, uint64_t *
     *shared_frames = counts.shared;
 }
 
-static size_t node_bytes(const struct space_node *node, unsigned level)
+static size_t node_bytes(const struct space *space, const struct space_node *node, unsigned level)
 {
     if (node->references > 1)
         return 0;
-    size_t bytes = sizeof(*node);
+    size_t bytes = sizeof(*node) + (node->paging ? pager_leaf_bytes(space->pager) : 0);
     for (uint32_t i = 0; level > 0 && i < RADIX; i++) {
         if (node->nodes[i])
-            bytes += node_bytes(node->nodes[i], level - 1);
+            bytes += node_bytes(space, node->nodes[i], level - 1);
     }
     return bytes;
 }
 
 size_t space_bytes(const struct space *space)
 {
-    size_t nodes = space->root ? node_bytes(space->root, space->levels - 1) : 0;
+    size_t nodes = space->root ? node_bytes(space, space->root, space->levels - 1) : 0;
     return nodes + (size_t)space->flat_pages * PAGE_SIZE;
 }

@@ -48,12 +48,35 @@ static void add_supervisor(json_t *json, const struct denali_config *config)
                         json_integer((json_int_t)(config->supervisor ? config->machines_max : config->machines)));
 }
 
+/* As on the command line. */
+static json_t *swap_text(const struct denali_config *config)
+{
+    if (config->swap_memory)
+        return json_sprintf("zstd:%llu", (unsigned long long)config->swap_memory);
+    return text_or_null(config->swap);
+}
+
+static void add_policies(json_t *json, const struct denali_config *config)
+{
+    const bool lru = config->replacement == DENALI_REPLACEMENT_LRU, open = config->admission == DENALI_ADMISSION_OPEN;
+    const bool lottery = config->scheduler == DENALI_SCHEDULER_LOTTERY;
+
+    json_object_set_new(json, "swap", swap_text(config));
+    json_object_set_new(json, "swap_block", json_integer(config->swap_block));
+    json_object_set_new(json, "replacement", json_string(lru ? "lru" : "wsclock"));
+    json_object_set_new(json, "admission", json_string(open ? "open" : "fifo"));
+    json_object_set_new(json, "scheduler", json_string(lottery ? "lottery" : "round-robin"));
+    json_object_set_new(json, "seed",
+                        config->seed <= INT64_MAX ? json_integer((json_int_t)config->seed)
+                                                  : hexadecimal("%llu", config->seed)); /* JSON's are signed here */
+}
+
 static json_t *config_json(const struct options *options)
 {
     const struct denali_config *config = &options->config;
     static const char *const consoles[] = {"stdio", "file", "none"};
     json_t *json = json_pack(
-        "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, "
+        "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, "
         "s:s, s:o, s:s, s:I}",
         "image", text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms",
         (json_int_t)config->machines, "memory", (json_int_t)config->memory, "frames", (json_int_t)config->frames,
@@ -63,11 +86,12 @@ static json_t *config_json(const struct options *options)
         config->engine == DENALI_ENGINE_STEP ? "step" : "blocks", "interrupts",
         config->interrupts == DENALI_INTERRUPTS_IMMEDIATE ? "immediate" : "batched", "idle",
         config->idle == DENALI_IDLE_NO_TIMEOUT ? "no-timeout" : "timeout", "costs_ns", costs_json(config->costs),
-        "disks", disk_list_json(config), "seed", (json_int_t)config->seed, "net_in", text_or_null(config->net_in),
-        "net_out", text_or_null(config->net_out), "console", consoles[config->console], "console_directory",
+        "disks", disk_list_json(config), "net_in", text_or_null(config->net_in), "net_out",
+        text_or_null(config->net_out), "console", consoles[config->console], "console_directory",
         text_or_null(config->console_directory), "keyboard", config->keyboard >= 0 ? "stdin" : "none", "trace",
         (json_int_t)config->trace);
     add_supervisor(json, config);
+    add_policies(json, config);
     return json;
 }
 
@@ -142,20 +166,29 @@ static json_t *disks_json(const struct denali_stats *stats)
                      text_or_null(stats->disks.trouble[0] ? stats->disks.trouble : NULL));
 }
 
+static json_t *swap_json(const struct denali_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "in", (json_int_t)stats->swap.in, "out",
+                     (json_int_t)stats->swap.out, "dropped", (json_int_t)stats->swap.dropped, "pages",
+                     (json_int_t)stats->swap.pages, "hibernated", (json_int_t)stats->swap.hibernated, "woken",
+                     (json_int_t)stats->swap.woken, "asleep", (json_int_t)stats->swap.asleep);
+}
+
 static json_t *outcome_json(const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
-    return json_pack(
-        "{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o, s:o}",
-        "build", denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome), "vms",
-        (json_int_t)stats->machines, "machines", machines_json(outcome), "instructions",
-        (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "cost_ns",
-        (json_int_t)stats->cost_ns, "host_ns", (json_int_t)outcome->host_ns, "mips", outcome_mips(outcome), "frames",
-        frames_json(stats), "interrupts", interrupts_json(stats), "vm_switches", (json_int_t)stats->vm_switches,
-        "exceptions", (json_int_t)stats->exceptions, "keys_dropped", (json_int_t)stats->keys_dropped, "blocks",
-        "decoded", (json_int_t)stats->blocks.decoded, "bytes", (json_int_t)stats->blocks.bytes, "disks",
-        disks_json(stats), "memory", memory_json(stats), "digest", hexadecimal("%016llx", outcome->digest), "failed",
-        failed_json(outcome));
+    return json_pack("{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, "
+                     "s:o, s:o, s:o, s:o}",
+                     "build", denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome),
+                     "vms", (json_int_t)stats->machines, "machines", machines_json(outcome), "instructions",
+                     (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "cost_ns",
+                     (json_int_t)stats->cost_ns, "host_ns", (json_int_t)outcome->host_ns, "mips", outcome_mips(outcome),
+                     "frames", frames_json(stats), "interrupts", interrupts_json(stats), "vm_switches",
+                     (json_int_t)stats->vm_switches, "exceptions", (json_int_t)stats->exceptions, "keys_dropped",
+                     (json_int_t)stats->keys_dropped, "blocks", "decoded", (json_int_t)stats->blocks.decoded, "bytes",
+                     (json_int_t)stats->blocks.bytes, "disks", disks_json(stats), "memory", memory_json(stats), "swap",
+                     swap_json(stats), "digest", hexadecimal("%016llx", outcome->digest), "failed",
+                     failed_json(outcome));
 }
 
 bool stats_json_write(FILE *out, const struct outcome *outcome)

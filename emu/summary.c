@@ -104,6 +104,18 @@ static void print_memory(FILE *out, const struct outcome *outcome)
         fprintf(out, "  keyboard      %s keys came too fast and were dropped\n", text_count(stats->keys_dropped).chars);
 }
 
+static void print_swap(FILE *out, const struct outcome *outcome)
+{
+    const struct denali_stats *stats = &outcome->stats;
+    if (stats->swap.out + stats->swap.in == 0)
+        return;
+    fprintf(out, "  swap          %s blocks out, %s in, %s dropped; %s pages out now",
+            text_count(stats->swap.out).chars, text_count(stats->swap.in).chars, text_count(stats->swap.dropped).chars,
+            text_count(stats->swap.pages).chars);
+    fprintf(out, "; %s machines put to sleep, %s woken, %s asleep now\n", text_count(stats->swap.hibernated).chars,
+            text_count(stats->swap.woken).chars, text_count(stats->swap.asleep).chars);
+}
+
 static void print_card(FILE *out, const struct denali_machine *machine)
 {
     static const char *const names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
@@ -143,5 +155,6 @@ void summary_print(FILE *out, const struct outcome *outcome)
     print_disks(out, outcome);
     print_interrupts(out, outcome);
     print_memory(out, outcome);
+    print_swap(out, outcome);
     print_cards(out, outcome);
 }

@@ -19,12 +19,6 @@ static struct supervision *supervision_of(struct supervisor_host *host)
 
 /* Machines and handles. */
 
-/* What the kernel need not have at hand of every machine. */
-static struct machine *machine_of(const struct vm *vm)
-{
-    return vm->machine;
-}
-
 static struct ward *ward_of(struct supervision *s, const struct vm *vm)
 {
     return &s->wards[vm->id];
@@ -90,7 +84,7 @@ static void news_add(struct supervision *s, uint32_t index)
     ward->previous = s->last_news;
     *(s->last_news == NOBODY ? &s->first_news : &s->wards[s->last_news].next) = index;
     s->last_news = index;
-    supervisor_notify(&machine_of(supervisor)->supervisor);
+    supervisor_notify(&supervisor->machine->supervisor);
 }
 
 static uint32_t host_take_news(struct supervisor_host *host)
@@ -141,27 +135,25 @@ static struct image *choose_image(struct supervision *s, const struct supervisor
     return image_cache_get(&s->images, &place, memory, use, error);
 }
 
-static int32_t configure(const struct supervision *s, const struct supervisor_create *create,
-                         struct machine_config *config)
+static int32_t configure(const struct supervision *s, const struct supervisor_create *create, struct machine_boot *boot)
 {
-    *config = s->config;
-    config->arguments = create->arguments;
-    config->disk_choice.count = create->disk_count;
-    memcpy(config->disk_choice.numbers, create->disks, create->disk_count * sizeof(create->disks[0]));
+    *boot = (struct machine_boot){.arguments = create->arguments, .disks.count = create->disk_count};
+    memcpy(boot->disks.numbers, create->disks, create->disk_count * sizeof(create->disks[0]));
     if (machine_arguments(NULL, 0, create->arguments, VM_TABLE_MAX - 1) > DENALI_ARGS_MAX)
         return -DENALI_E2BIG;
-    if (!config->disks)
+    if (!s->config->disks)
         return create->disk_count > 0 ? -DENALI_ENODEV : 0;
-    return disks_check(config->disks, &config->disk_choice);
+    return disks_check(s->config->disks, &boot->disks);
 }
 
 static int32_t host_create(struct supervisor_host *host, const struct supervisor_create *create, uint32_t *machine)
 {
     struct supervision *s = supervision_of(host);
-    struct machine_config config;
+    struct disks *disks = s->config->disks;
+    struct machine_boot boot;
     struct cached_image *use;
     char ignored[1];
-    int32_t error = configure(s, create, &config);
+    int32_t error = configure(s, create, &boot);
 
     if (error)
         return error;
@@ -172,12 +164,12 @@ static int32_t host_create(struct supervisor_host *host, const struct supervisor
     struct image *image = choose_image(s, create, &use, &error);
     if (!image)
         return error;
-    if (config.disks)
-        config.disks->error[0] = '\0';
-    struct vm *vm = kernel_create(s->kernel, image, &config, ignored, sizeof(ignored));
+    if (disks)
+        disks->error[0] = '\0';
+    struct vm *vm = kernel_create(s->kernel, image, s->config, &boot, ignored, sizeof(ignored));
     if (!vm) {
         image_cache_put(&s->images, use);
-        return config.disks && config.disks->error[0] ? -DENALI_EIO : -DENALI_ENOMEM;
+        return disks && disks->error[0] ? -DENALI_EIO : -DENALI_ENOMEM;
     }
     ward_of(s, vm)->image = use;
     s->created++;
@@ -235,11 +227,18 @@ static int32_t host_destroy(struct supervisor_host *host, uint32_t machine)
 static uint32_t state_of(const struct vm *vm)
 {
     static const uint32_t states[] = {
-        [MACHINE_STOPPED] = DENALI_STATE_STOPPED, [MACHINE_READY] = DENALI_STATE_READY,
-        [MACHINE_IDLE] = DENALI_STATE_IDLE,       [MACHINE_TERMINATED] = DENALI_STATE_TERMINATED,
-        [MACHINE_FAILED] = DENALI_STATE_FAILED,
+        [MACHINE_STOPPED] = DENALI_STATE_STOPPED,       [MACHINE_READY] = DENALI_STATE_READY,
+        [MACHINE_PAGING] = DENALI_STATE_READY,          [MACHINE_IDLE] = DENALI_STATE_IDLE,
+        [MACHINE_TERMINATED] = DENALI_STATE_TERMINATED, [MACHINE_FAILED] = DENALI_STATE_FAILED,
     };
     return states[vm->state];
+}
+
+static void show_entry(const struct machine *m, void *owner)
+{
+    struct supervisor_entry *entry = owner;
+    entry->exit_status = m->vm->state == MACHINE_TERMINATED ? m->state.regs[EAX] : 0;
+    entry->instructions = m->instructions;
 }
 
 static bool host_next(struct supervisor_host *host, uint32_t index, struct supervisor_entry *entry)
@@ -252,12 +251,11 @@ static bool host_next(struct supervisor_host *host, uint32_t index, struct super
     *entry = (struct supervisor_entry){
         .machine = handle_of(s, vm->id),
         .state = state_of(vm),
-        .exit_status = vm->state == MACHINE_TERMINATED ? machine_of(vm)->state.regs[EAX] : 0,
         .memory = vm->image->space.memory.size,
-        .instructions = machine_of(vm)->instructions,
         .console = ward_of(s, vm)->console.count,
         .lost = ward_of(s, vm)->console.lost,
     };
+    (void)kernel_look(s->kernel, vm, show_entry, entry); /* what swap does not give back is 0 */
     return true;
 }
 
@@ -267,7 +265,7 @@ static int32_t host_reason(struct supervisor_host *host, uint32_t machine, const
 
     if (!vm)
         return -DENALI_ESRCH;
-    const struct machine_failure *failure = machine_of(vm)->failure;
+    const struct machine_failure *failure = vm->machine ? vm->machine->failure : NULL;
     *text = failure ? failure->reason : "";
     return 0;
 }
@@ -293,14 +291,15 @@ static void host_console_take(struct supervisor_host *host, uint32_t machine, ui
 
 static int32_t host_type(struct supervisor_host *host, uint32_t machine, const uint32_t *events, uint32_t count)
 {
+    struct supervision *s = supervision_of(host);
     int32_t error;
-    struct vm *vm = find_other(supervision_of(host), machine, &error);
+    struct vm *vm = find_other(s, machine, &error);
 
     if (!vm)
         return error;
-    if (vm_has_ended(vm))
+    if (vm_has_ended(vm) || (!vm->machine && !kernel_fetch(s->kernel, vm)))
         return -DENALI_EPIPE;
-    struct keyboard *keyboard = &machine_of(vm)->keyboard;
+    struct keyboard *keyboard = &vm->machine->keyboard;
     uint32_t room = keyboard_room(keyboard), typed = 0;
     while (typed < count && typed < room && keyboard_event(keyboard, events[typed]))
         typed++;

@@ -24,11 +24,11 @@ struct ward {
 };
 
 struct supervision {
-    struct supervisor_host host;  /* embedded: machine 0's */
-    struct console_sink sink;     /* embedded: of all others' consoles; what they write goes on to `outside` */
-    struct console_sink *outside; /* borrowed, may be NULL */
-    struct kernel *kernel;        /* borrowed */
-    struct machine_config config; /* of machines created, but for their arguments and disks */
+    struct supervisor_host host;         /* embedded: machine 0's */
+    struct console_sink sink;            /* embedded: of all others' consoles; what they write goes on to `outside` */
+    struct console_sink *outside;        /* borrowed, may be NULL */
+    struct kernel *kernel;               /* borrowed */
+    const struct machine_config *config; /* of machines created; borrowed */
     struct image_cache images;
     struct ward *wards; /* by machine index; owned */
     uint32_t capacity;  /* of `wards` */

@@ -100,12 +100,31 @@ bool switch_plug(struct network_switch *network, struct nic *nic)
     return true;
 }
 
+void switch_leave(struct network_switch *network, uint32_t index)
+{
+    network->ports[index] = NULL;
+}
+
+void switch_return(struct network_switch *network, struct nic *nic)
+{
+    assert(!network->ports[nic->id]);
+    network->ports[nic->id] = nic;
+}
+
 void switch_unplug(struct network_switch *network, struct nic *nic)
 {
     assert(network->ports[nic->id] == nic);
     network->ports[nic->id] = NULL;
     senders_remove(network, nic);
     network->counters.tx_dropped += nic_unplug(nic);
+}
+
+static struct nic *port(struct network_switch *network, uint32_t index)
+{
+    if (index >= network->port_count)
+        return NULL;
+    struct nic *nic = network->ports[index];
+    return nic || !network->fetch ? nic : network->fetch(network, index);
 }
 
 static void deliver(struct network_switch *network, struct nic *to, struct packet *packet)
@@ -122,13 +141,15 @@ static void forward(struct network_switch *network, const struct nic *from, stru
     assert(packet->length >= DENALI_FRAME_MIN);
     const uint8_t *mac = packet->bytes;
     if (mac[0] & MAC_GROUP_BIT) {
-        for (uint32_t i = 0; i < network->port_count; i++)
-            if (network->ports[i] && network->ports[i] != from)
-                deliver(network, network->ports[i], packet);
+        for (uint32_t i = 0; i < network->port_count; i++) {
+            struct nic *to = port(network, i);
+            if (to && to != from)
+                deliver(network, to, packet);
+        }
         return;
     }
     uint32_t machine = mac_machine(mac);
-    struct nic *to = machine < network->port_count ? network->ports[machine] : NULL;
+    struct nic *to = port(network, machine);
     bool for_outside = from && network->outside && machine == UINT32_MAX;
     if (to && to != from)
         deliver(network, to, packet);
@@ -161,8 +182,12 @@ void switch_drain(struct network_switch *network)
 {
     /* Only what waits now: were a delivery to make a machine send, that would wait for the next call. */
     uint64_t frames = 0;
+    if (network->draining)
+        return;
+    network->draining = true;
     for (const struct nic *nic = network->senders; nic; nic = nic->next_sender)
         frames += nic->transmit.count;
     for (; frames > 0; frames--)
         switch_turn(network);
+    network->draining = false;
 }

@@ -31,8 +31,12 @@ struct network_switch {
     struct nic **ports;   /* by machine index; NULL = no such machine (any more); owned array */
     uint32_t port_count;  /* indices that have ever had a NIC, plus 1 */
     uint32_t capacity;
-    struct switch_outside *outside;     /* borrowed, may be NULL */
+    struct switch_outside *outside; /* borrowed, may be NULL */
+    /* The NIC of a port that is empty, of a machine that was swapped out: it is plugged in again. NULL: there is none.
+     * The function itself may be NULL. */
+    struct nic *(*fetch)(struct network_switch *, uint32_t index);
     struct nic *senders, **senders_end; /* those with frames to send, in the order they became ready */
+    bool draining;
     struct switch_counters counters;
 };
 
@@ -42,10 +46,13 @@ void switch_drop(struct network_switch *);
 bool switch_plug(struct network_switch *, struct nic *);
 /* The NIC goes away; what it still wanted to send is dropped. */
 void switch_unplug(struct network_switch *, struct nic *);
+/* The NIC is swapped out, with nothing in its queues, and back, perhaps at another place. */
+void switch_leave(struct network_switch *, uint32_t index);
+void switch_return(struct network_switch *, struct nic *);
 /* A frame from outside, of at least DENALI_FRAME_MIN bytes. Keeps no reference of the caller's. */
 void switch_receive(struct network_switch *, struct packet *);
 /* Deliver everything that machines want to send, one frame per sender per turn (round-robin over active senders, in
- * the order in which they became so). */
+ * the order in which they became so). Within itself (a machine that cannot be fetched ends) it does nothing. */
 void switch_drain(struct network_switch *);
 /* The machine with this MAC address, or UINT32_MAX if the address is none of a machine's. */
 uint32_t mac_machine(const uint8_t mac[6]);

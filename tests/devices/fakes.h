@@ -80,12 +80,13 @@ struct fake_visitor {
     size_t length;
 };
 
-static inline void fake_number(struct state_visitor *visitor, const char *name, uint64_t value)
+static inline uint64_t fake_number(struct state_visitor *visitor, const char *name, uint64_t value)
 {
     struct fake_visitor *fake = container_of(visitor, struct fake_visitor, visitor);
     if (fake->length < sizeof(fake->text))
         fake->length += (size_t)snprintf(fake->text + fake->length, sizeof(fake->text) - fake->length, "%s=%llu ", name,
                                          (unsigned long long)value);
+    return value;
 }
 
 static inline void fake_bytes(struct state_visitor *visitor, const char *name, const void *bytes, size_t length)
@@ -101,7 +102,7 @@ static inline void fake_bytes(struct state_visitor *visitor, const char *name, c
         .visitor = { fake_number, fake_bytes }                                                                         \
     }
 
-static inline void state_text(const struct device *device, struct fake_visitor *fake)
+static inline void state_text(struct device *device, struct fake_visitor *fake)
 {
     *fake = (struct fake_visitor)FAKE_VISITOR;
     device->ops->state(device, &fake->visitor);

@@ -14,9 +14,9 @@ struct guest_page {
     bool hole; /* the second page is not accessible */
 };
 
-static inline struct page *guest_page_read(struct memory *memory, uint32_t number)
+static inline const struct page *guest_page_peek(const struct memory *memory, uint32_t number)
 {
-    struct guest_page *guest = (struct guest_page *)memory;
+    const struct guest_page *guest = (const struct guest_page *)memory;
     return number > 1 || (number == 1 && guest->hole) ? NULL : &guest->pages[number];
 }
 

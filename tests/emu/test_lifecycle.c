@@ -16,6 +16,7 @@ struct bench {
     struct frame_pool *pool;
     struct image image;
     struct machine_config config;
+    struct machine_boot boot;
     char error[256];
 };
 
@@ -28,15 +29,21 @@ static void bench_init(struct bench *b, const uint8_t *program, size_t size)
     size = tiny_image(file, sizeof(file), program, size);
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, b->error, sizeof(b->error)));
     k->clock = (struct clock){.khz = 1000000};
-    k->host = (struct machine_host){.posted = kernel_machine_posted, .events = &k->events, .clock = &k->clock};
+    k->host = (struct machine_host){.posted = kernel_machine_posted,
+                                    .timed_out = kernel_timed_out,
+                                    .fetch = kernel_machine_fetch,
+                                    .events = &k->events,
+                                    .clock = &k->clock};
     k->quantum = 1000;
     k->end_cycles = k->end_instructions = k->machine_instructions = UINT64_MAX;
     k->last_running = UINT32_MAX;
     k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
     k->scheduler = round_robin_new();
+    k->gate = gate_open_new();
     input_init(&k->input, -1);
     switch_init(&k->network, NULL);
-    b->config = (struct machine_config){.arguments = "", .queue_frames = 4, .wire = &k->network.wire};
+    b->config = (struct machine_config){.queue_frames = 4, .wire = &k->network.wire};
+    b->boot = (struct machine_boot){.arguments = ""};
 }
 
 static void bench_drop(struct bench *b)
@@ -47,6 +54,7 @@ static void bench_drop(struct bench *b)
     switch_drop(&k->network);
     event_queue_drop(&k->events);
     k->scheduler->ops->free(k->scheduler);
+    k->gate->ops->free(k->gate);
     cpu_free(k->cpu);
     image_drop(&b->image);
     frame_pool_free(b->pool);
@@ -54,7 +62,7 @@ static void bench_drop(struct bench *b)
 
 static struct vm *create(struct bench *b)
 {
-    struct vm *vm = kernel_create(&b->kernel, &b->image, &b->config, b->error, sizeof(b->error));
+    struct vm *vm = kernel_create(&b->kernel, &b->image, &b->config, &b->boot, b->error, sizeof(b->error));
     cr_assert(vm, "%s", b->error);
     return vm;
 }
@@ -205,10 +213,10 @@ Test(lifecycle, disks_come_and_go_with_their_machines)
     config.disk_count = 1;
     cr_assert(disks_init(&disks, &config, b.pool, &b.kernel.clock, b.error, sizeof(b.error)), "%s", b.error);
     b.config.disks = &disks;
-    b.config.disk_choice = disks_choose(&disks, false);
+    b.boot.disks = disks_choose(&disks, false);
     for (unsigned round = 0; round < 50; round++) {
         struct vm *vm = create(&b);
-        cr_assert_null(kernel_create(&b.kernel, &b.image, &b.config, b.error, sizeof(b.error)));
+        cr_assert_null(kernel_create(&b.kernel, &b.image, &b.config, &b.boot, b.error, sizeof(b.error)));
         cr_assert(strstr(b.error, "machine 1: ") && strstr(b.error, "another machine writes this disk"), "%s", b.error);
         kernel_start(&b.kernel, vm);
         for (unsigned i = 0; i < round % 4; i++)
@@ -229,7 +237,7 @@ Test(lifecycle, machine_that_cannot_be_booted_is_refused_and_leaves_nothing_behi
     uint64_t room = FRAMES - frame_pool_used(b.pool);
     for (uint64_t i = 0; i < room; i++)
         create(&b);
-    cr_expect_null(kernel_create(&b.kernel, &b.image, &b.config, b.error, sizeof(b.error)));
+    cr_expect_null(kernel_create(&b.kernel, &b.image, &b.config, &b.boot, b.error, sizeof(b.error)));
     cr_expect_eq(b.kernel.counters.alive, room);
     kernel_destroy(&b.kernel, vm_table_at(&b.kernel.vms, 5));
     cr_expect_eq(create(&b)->id, 5);
@@ -243,8 +251,8 @@ Test(lifecycle, argument_string_that_may_become_too_long_is_refused)
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
     bench_init(&b, idles, sizeof(idles));
-    b.config.arguments = text;
-    cr_expect_null(kernel_create(&b.kernel, &b.image, &b.config, b.error, sizeof(b.error)));
+    b.boot.arguments = text;
+    cr_expect_null(kernel_create(&b.kernel, &b.image, &b.config, &b.boot, b.error, sizeof(b.error)));
     cr_expect(strstr(b.error, "2047"));
     bench_drop(&b);
 }

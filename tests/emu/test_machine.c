@@ -18,6 +18,7 @@ struct bench {
     struct clock clock;
     struct frame_pool *pool;
     struct image image;
+    struct machine_config config;
     struct vm vm;
     struct machine machine;
     struct nic_wire wire;
@@ -36,7 +37,8 @@ static void ignore_ready(struct nic_wire *wire, struct nic *nic)
     (void)nic;
 }
 
-static void bench_boot(struct bench *b, uint32_t id, const struct machine_config *config)
+static void bench_boot(struct bench *b, uint32_t id, const struct machine_config *config,
+                       const struct machine_boot *boot)
 {
     static const uint8_t program[] = {0xF4};
     uint8_t file[256];
@@ -48,20 +50,22 @@ static void bench_boot(struct bench *b, uint32_t id, const struct machine_config
     cr_assert(event_reserve(&b->events, 4));
     size_t size = tiny_image(file, sizeof(file), program, sizeof(program));
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, error, sizeof(error)), "%s", error);
-    vm_init(&b->vm, id, &b->image, &b->host, NULL);
+    b->config = *config;
+    vm_init(&b->vm, id, &b->image, &b->config, &b->host);
     b->vm.machine = &b->machine;
-    cr_assert(machine_init(&b->machine, &b->vm, config));
+    cr_assert(machine_init(&b->machine, &b->vm, boot));
 }
 
 static void bench_init(struct bench *b, uint32_t id, const char *arguments)
 {
-    bench_boot(b, id, &(struct machine_config){.arguments = arguments, .queue_frames = 4});
+    bench_boot(b, id, &(struct machine_config){.queue_frames = 4}, &(struct machine_boot){.arguments = arguments});
 }
 
 /* With the MMU on: two pages next to each other that are two frames far apart, the second one read-only. */
 static void bench_init_mmu(struct bench *b)
 {
-    bench_boot(b, 0, &(struct machine_config){.arguments = "", .queue_frames = 4, .mmu = true, .wire = &b->wire});
+    bench_boot(b, 0, &(struct machine_config){.queue_frames = 4, .mmu = true, .wire = &b->wire},
+               &(struct machine_boot){.arguments = ""});
     struct mmu_state *mmu = &b->machine.state.mmu;
     mmu->on = true;
     mmu->entries[0] = (struct mmu_entry){0x40000000, 0x6000 | DENALI_MMU_VALID | DENALI_MMU_WRITABLE};
@@ -135,9 +139,8 @@ Test(machine, disks_stand_in_the_register_page_and_have_ports)
     b.clock = (struct clock){.khz = 1};
     struct frame_pool *pool = frame_pool_new(1);
     cr_assert(disks_init(&disks, &config, pool, &b.clock, error, sizeof(error)), "%s", error);
-    bench_boot(&b, 0,
-               &(struct machine_config){
-                   .arguments = "", .queue_frames = 4, .disks = &disks, .disk_choice = disks_choose(&disks, false)});
+    bench_boot(&b, 0, &(struct machine_config){.queue_frames = 4, .disks = &disks},
+               &(struct machine_boot){.arguments = "", .disks = disks_choose(&disks, false)});
     cr_assert_eq(get32(&b, DENALI_REG_DISK_COUNT), 2);
     cr_assert(get32(&b, DENALI_REG_DISKS) == 3 && get32(&b, DENALI_REG_DISKS + 4) == 0);
     cr_assert(get32(&b, DENALI_REG_DISKS + 8) == 3 && get32(&b, DENALI_REG_DISKS + 12) == DENALI_DISK_READ_ONLY);

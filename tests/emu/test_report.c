@@ -4,7 +4,7 @@
 #include "../../emu/report.h"
 #include "guest_page.h"
 
-static const struct memory_ops ops = {.read = guest_page_read};
+static const struct memory_ops ops = {.peek = guest_page_peek};
 
 static void expect(struct cpu_crash crash, const char *text)
 {

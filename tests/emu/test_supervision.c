@@ -28,6 +28,7 @@ enum { SELF, WRITES, CHATTERS, LISTENS, CRASHES };
 struct bench {
     struct kernel kernel;
     struct supervision supervision;
+    struct machine_config first, others;
     struct supervisor_host *host;
     struct frame_pool *pool;
     struct image own;
@@ -50,12 +51,17 @@ static void add_image(struct bench *b, const char *name, const uint8_t *program,
 static void start_kernel(struct kernel *k)
 {
     k->clock = (struct clock){.khz = 1000000};
-    k->host = (struct machine_host){.posted = kernel_machine_posted, .events = &k->events, .clock = &k->clock};
+    k->host = (struct machine_host){.posted = kernel_machine_posted,
+                                    .timed_out = kernel_timed_out,
+                                    .fetch = kernel_machine_fetch,
+                                    .events = &k->events,
+                                    .clock = &k->clock};
     k->quantum = 1000;
     k->end_cycles = k->end_instructions = k->machine_instructions = UINT64_MAX;
     k->last_running = UINT32_MAX;
     k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
     k->scheduler = round_robin_new();
+    k->gate = gate_open_new();
     input_init(&k->input, -1);
     switch_init(&k->network, NULL);
 }
@@ -85,13 +91,14 @@ static void bench_init(struct bench *b, uint64_t frames)
     add_image(b, "listens", listens, sizeof(listens));
     add_image(b, "crashes", crashes, sizeof(crashes));
     s->machines_max = MACHINES_MAX;
-    s->config =
-        (struct machine_config){.arguments = "", .queue_frames = 4, .wire = &k->network.wire, .console = &s->sink};
+    b->others = (struct machine_config){.queue_frames = 4, .wire = &k->network.wire, .console = &s->sink};
+    s->config = &b->others;
     k->supervision = s;
-    struct machine_config first = s->config;
-    first.console = NULL;
-    first.supervisor = &s->host;
-    b->supervisor = kernel_create(k, &b->own, &first, b->error, sizeof(b->error));
+    b->first = b->others;
+    b->first.console = NULL;
+    b->first.supervisor = &s->host;
+    const struct machine_boot boot = {.arguments = ""};
+    b->supervisor = kernel_create(k, &b->own, &b->first, &boot, b->error, sizeof(b->error));
     cr_assert(b->supervisor, "%s", b->error);
     kernel_start(k, b->supervisor);
     cr_assert_eq(run(b), DENALI_QUIET);
@@ -106,6 +113,7 @@ static void bench_drop(struct bench *b)
     switch_drop(&k->network);
     event_queue_drop(&k->events);
     k->scheduler->ops->free(k->scheduler);
+    k->gate->ops->free(k->gate);
     cpu_free(k->cpu);
     image_drop(&b->own);
     frame_pool_free(b->pool);

@@ -5,7 +5,7 @@
 #include "../../emu/trace.h"
 #include "guest_page.h"
 
-static const struct memory_ops ops = {.read = guest_page_read};
+static const struct memory_ops ops = {.peek = guest_page_peek};
 
 /* What trace_event() and trace_instruction() print of machines 4 to 9, with these kinds traced in machines 5 to 7. */
 static char *printed(uint32_t kinds)

@@ -22,12 +22,12 @@ struct visits {
     uint32_t last, count;
 };
 
-static void check_page(void *owner, uint32_t number, const struct frame *frame)
+static void check_page(void *owner, uint32_t number, const uint8_t *bytes)
 {
     struct visits *visits = owner;
     require(number >= DENALI_IMAGE_BASE >> PAGE_SHIFT && number < MEMORY >> PAGE_SHIFT);
     require(visits->count == 0 || number > visits->last);
-    require(frame->references == 1);
+    require(bytes);
     visits->last = number;
     visits->count++;
 }

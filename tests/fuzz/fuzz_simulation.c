@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer: the input is the program of an image that three machines boot: frames shared copy-on-write, devices,
- * interrupts, scheduling, with or without the MMU. Both engines, and unlike quanta of the block engine's own, must
- * leave the same digest.
+ * interrupts, scheduling, swapping, with or without the MMU. Both engines, and unlike quanta of the block engine's own,
+ * must leave the same digest.
  *
  * A machine boots with no state but ours, so the image begins with code that loads the state of the input.
  */
@@ -172,8 +172,28 @@ static void image_write(const struct image *image, int descriptor)
     check(length > 0 && write(descriptor, file, length) == (ssize_t)length);
 }
 
-static uint64_t run(const char *path, const char *disk, const struct input *input, enum denali_engine engine,
-                    uint64_t quanta_at_once)
+#define FRAMES_LEAST 17 /* that a run with swap must have beside its image, with blocks of a page */
+
+static void configure_swap(struct denali_config *config, const struct input *input, size_t image_size)
+{
+    config->frames = (image_size + 2 * DENALI_PAGE_SIZE - 1) / DENALI_PAGE_SIZE * DENALI_PAGE_SIZE +
+                     (FRAMES_LEAST - 1) * DENALI_PAGE_SIZE;
+    config->swap_memory = 1 << 20;
+    config->swap_block = DENALI_PAGE_SIZE;
+    config->seed = input->quanta;
+    config->replacement = input->quanta & 1 ? DENALI_REPLACEMENT_LRU : DENALI_REPLACEMENT_WSCLOCK;
+    config->admission = input->quanta & 2 ? DENALI_ADMISSION_OPEN : DENALI_ADMISSION_FIFO;
+    config->scheduler = input->quanta & 4 ? DENALI_SCHEDULER_LOTTERY : DENALI_SCHEDULER_ROUND_ROBIN;
+    if (input->variant & INPUT_COSTS) {
+        config->costs.page_in = 6;
+        config->costs.page_out = 7;
+        config->costs.disk_seek = 200;
+        config->costs.disk_transfer = 30;
+    }
+}
+
+static uint64_t run(const char *path, size_t image_size, const char *disk, const struct input *input,
+                    enum denali_engine engine, uint64_t quanta_at_once)
 {
     char error[256];
     struct denali_config config;
@@ -192,6 +212,8 @@ static uint64_t run(const char *path, const char *disk, const struct input *inpu
     if (input->variant & INPUT_COSTS)
         config.costs = (struct denali_costs){
             .vm_switch = 9, .crossing = 3, .port = 4, .interrupt = 5, .disk_seek = 50, .disk_transfer = 20};
+    if (input_swaps(input))
+        configure_swap(&config, input, image_size);
     if (input->variant & INPUT_DISKS) {
         config.disk_count = 2;
         config.disks[0] = (struct denali_disk){.file = disk, .copy_on_write = true, .errors = 100000};
@@ -236,8 +258,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     int descriptor = memory_file(path, 0), disk = memory_file(disk_path, DISK_BLOCKS * DENALI_DISK_BLOCK);
     image_make(&image, &input, program, size);
     image_write(&image, descriptor);
-    uint64_t digest = run(path, disk_path, &input, DENALI_ENGINE_STEP, 1);
-    check(run(path, disk_path, &input, DENALI_ENGINE_BLOCKS, 7) == digest);
+    uint64_t digest = run(path, image.size, disk_path, &input, DENALI_ENGINE_STEP, 1);
+    check(run(path, image.size, disk_path, &input, DENALI_ENGINE_BLOCKS, 7) == digest);
     close(descriptor);
     close(disk);
     return 0;

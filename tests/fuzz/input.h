@@ -45,6 +45,12 @@ struct input {
     struct input_event events[INPUT_EVENTS];
 } __attribute__((packed));
 
+/* In simulations: memory is swapped. The upper bits of irq_enabled mean nothing else. */
+static inline bool input_swaps(const struct input *input)
+{
+    return input->irq_enabled & 0x80;
+}
+
 /* False: too short. The program is what follows. */
 bool input_read(struct input *, const uint8_t *bytes, size_t size, const uint8_t **program, size_t *program_size);
 

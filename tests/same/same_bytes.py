@@ -59,6 +59,9 @@ def main():
         "machines with disks that fail":
             ("disk", ["--vms", "10", "--disk", "{disk},ro,errors=0.1", "--seed", "3"], ["do=rate"]),
         "a disk that persists": ("disk", ["--disk", "{disk}"], ["do=log", "until=100"]),
+        "more machines than memory holds":
+            ("echo", ["--vms", "100", "--cost", "denali2002", "--frames", "420K", "--swap", "zstd:64M", "--swap-block", "8K",
+                      "--net", f"pcap:in={capture},out={{out}}"], []),
         "machines that compute": ("primes", ["--vms", "5", "--quantum", "10us"], ["n=10000"]),
         "a supervisor": ("supervisor", ["--supervisor", "--image", f"clock={guests}/clock.elf", "--image",
                                         f"crash={guests}/crash.elf", "--vms-max", "200"], [],
