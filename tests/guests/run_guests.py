@@ -39,6 +39,13 @@ CASES = [
     ("crash_in_one_machine_only", "crash", ["-n", "3"], "how=divide vm=1", "", 1,
      WELL.replace("vm 2", "vm 1: machine 1: divides by zero\nvm 2", 1)),
     ("protect_without_mmu_says_so", "protect", [], "", "", 1, "this machine has no MMU (--mmu)\n"),
+    ("crowd_is_woken_until_count", "crowd", ["-n", "2"], "period=1000 count=3", "", 0,
+     "".join(f"vm {vm}: machine {vm} was woken 3 times\n" for vm in range(2))),
+    ("crowd_computes_beside_the_idle", "crowd", ["-n", "3", "--until", "5ms"], "busy=1", "", 0, ""),
+    ("zipf_without_servers_says_so", "zipf", [], "servers=0", "", 1,
+     "servers, window and requests: at least 1, and no more than 32 bits hold\n"),
+    ("zipf_server_that_does_not_answer_is_missed", "zipf", ["-n", "2"], "servers=2 requests=10", "", 1,
+     "vm 0: 3 requests without an answer, 0 wrong frames\n"),
     ("crash_unknown_way", "crash", [], "how=x", "", 1, "x: give how=NAME; how=list prints the names\n"),
 ]
 
@@ -52,6 +59,14 @@ TOUCHES = {
     "other": "process 1 is killed: read of 40000000\n",
     "code": "process 1 is killed: write to 0000",
     "port": "process 1 is killed: exception at 0000",
+}
+
+# Twenty servers of 64 pages, all at once in memory or hardly any.
+ZIPF = {
+    "in_core_answers_to_the_byte": [],
+    "out_of_core_answers_to_the_byte": ["--frames", "1M", "--swap", "zstd:64M"],
+    "out_of_core_small_blocks_answers_to_the_byte": ["--frames", "1M", "--swap", "zstd:64M", "--swap-block", "4K",
+                                                     "--replacement", "lru", "--cost", "denali2002"],
 }
 
 FATAL = ["wild-read", "wild-write", "wild-jump", "illegal", "privileged", "divide", "overflow", "bound", "breakpoint",
@@ -102,6 +117,12 @@ def disk_cases(denali, image, folder):
     yield "disk_sum_is_the_same_for_all", differences((0, 1), (status, len({s.split()[-1] for s in sums.splitlines()})))
 
 
+def zipf_failures(denali, image, options):
+    """All that the client asks is answered; what time that takes is no matter."""
+    status, console = run(denali, image, ["-n", "21", "--until", "1000s", *options], "servers=20 warm=20 requests=200 object=5000")
+    yield from differences((0, "vm 0: 200 answers, 1000000 bytes"), (status, console.partition(" in ")[0]))
+
+
 def main():
     denali, guests, library, tap = sys.argv[1], sys.argv[2], sys.argv[3], Tap()
 
@@ -110,6 +131,8 @@ def main():
 
     for name, guest, options, arguments, typed, status, console in CASES:
         tap.check(name, differences((status, console), run(denali, image(guest), options, arguments, typed)))
+    for name, options in ZIPF.items():
+        tap.check("zipf_" + name, list(zipf_failures(denali, image("zipf"), options)))
     tap.check("library_works_on_the_machine", differences((0, "0 failures\n"), run(denali, library, [], "one n=0x20 three")))
 
     status, listing = run(denali, image("crash"), [], "how=list")

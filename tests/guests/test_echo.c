@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../guests/echo/packet.h"
+#include "../../guests/lib/packet.h"
 #include "guest_libc.h"
 
 #define FRAMES  64

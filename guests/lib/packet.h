@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Headers on the wire, as far as echo needs them, and the Internet checksum. All fields are big-endian.
+ * Headers on the wire, as far as guests need them, and the Internet checksum. All fields are big-endian.
  */
 #pragma once
 #include <stddef.h>
