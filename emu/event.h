@@ -20,8 +20,14 @@ struct event {
     size_t position;              /* in the heap, plus 1; 0 = not queued */
 };
 
+/* Its time beside it, since events themselves are rarely in the host's caches. */
+struct event_place {
+    uint64_t time;
+    struct event *event;
+};
+
 struct event_queue {
-    struct event **heap; /* owned */
+    struct event_place *heap; /* owned */
     size_t count, capacity;
     size_t reserved; /* by all owners; at most `capacity` */
     uint64_t sequence;
