@@ -18,6 +18,7 @@ int run_command(struct options *);
 int verify_command(struct options *);
 int disasm_command(struct options *);
 int info_command(struct options *);
+int doctor_command(struct options *);
 
 /* Every file the run will need can be opened, and no output is also an input. Otherwise complains. */
 int check_files(const struct options *);

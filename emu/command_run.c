@@ -74,10 +74,12 @@ static int check_disks(const struct denali_config *config)
     return STATUS_OK;
 }
 
+#define OUTPUTS 4 /* beside swap */
+
 /* Every file that is written: swap's stand for disks. */
 struct outputs {
     char *swap; /* owned; its commas are NULs */
-    const char *paths[3 + SWAP_FILES_MAX];
+    const char *paths[OUTPUTS + SWAP_FILES_MAX];
     int count;
 };
 
@@ -85,14 +87,15 @@ static int list_outputs(struct outputs *outputs, const struct options *options)
 {
     const struct denali_config *config = &options->config;
 
-    *outputs = (struct outputs){.paths = {config->net_out, options->stats_path, options->trace_path}, .count = 3};
+    *outputs = (struct outputs){.paths = {config->net_out, config->capture, options->stats_path, options->trace_path},
+                                .count = OUTPUTS};
     if (!config->swap)
         return STATUS_OK;
     outputs->swap = strdup(config->swap);
     if (!outputs->swap)
         return complain(STATUS_HOST, "out of host memory");
     for (char *rest = outputs->swap, *path; (path = strsep(&rest, ","));) {
-        if (outputs->count == 3 + SWAP_FILES_MAX)
+        if (outputs->count == OUTPUTS + SWAP_FILES_MAX)
             return complain(STATUS_USAGE, "--swap: more than %d files", SWAP_FILES_MAX);
         outputs->paths[outputs->count++] = path;
     }

@@ -192,6 +192,13 @@ static uint64_t cycles_until(const struct kernel *k, uint64_t time)
     return time > k->clock.cycles ? time - k->clock.cycles : 1;
 }
 
+/* Cycles until something may enter, in the middle of the quantum too. */
+static uint64_t until_look(const struct kernel *k)
+{
+    uint64_t known = cycles_until(k, input_next(&k->input, k->clock.cycles));
+    return pacer_is_on(&k->pacer) ? smaller(known, KERNEL_LOOK_CYCLES) : known;
+}
+
 static enum cpu_exit run_cpu(struct kernel *k, struct vm *vm)
 {
     struct machine *m = vm->machine;
@@ -201,6 +208,7 @@ static enum cpu_exit run_cpu(struct kernel *k, struct vm *vm)
     budget = smaller(budget, cycles_until(k, k->end_cycles));
     budget = smaller(budget, k->end_instructions - k->counters.instructions);
     budget = smaller(budget, k->machine_instructions - m->instructions);
+    budget = smaller(budget, until_look(k));
     bool traced = trace_wants(&k->trace, DENALI_TRACE_INSTRUCTIONS, vm->id);
     cpu_set_trace(k->cpu, traced ? trace_hook : NULL, k);
     enum cpu_exit why = cpu_run(k->cpu, &m->state, &m->space.memory, budget, k->clock.cycles, &executed);
@@ -321,6 +329,7 @@ static bool may_go_on(struct kernel *k, struct vm *vm)
 
     charge_paging(k, m);
     event_run(&k->events, k->clock.cycles);
+    kernel_take_frames_within(k);
     if (k->preempted)
         return false;
     if (m->instructions >= k->machine_instructions) {
@@ -356,6 +365,7 @@ static enum turn begin_quantum(struct kernel *k, struct vm *vm)
 static void run_quantum(struct kernel *k, struct vm *vm)
 {
     k->counters.vm_switches += vm->id != k->last_running;
+    k->input.turn++;
     k->running = vm;
     k->last_running = vm->id;
     k->preempted = false;
@@ -371,60 +381,26 @@ static void run_quantum(struct kernel *k, struct vm *vm)
         pager_run(k->pager, NULL);
     charge_paging(k, NULL);
     switch_drain(&k->network);
-}
-
-/* The machine that what is typed goes to, if it waits. */
-static struct machine *typist(const struct kernel *k)
-{
-    const struct vm *first = vm_table_at(&k->vms, 0);
-    return first && first->state == MACHINE_IDLE ? first->machine : NULL;
-}
-
-/* No machine is ready: on to the next event, or the end. */
-static enum denali_progress jump(struct kernel *k)
-{
-    uint64_t next = event_next_time(&k->events);
-    struct machine *typed_to = typist(k);
-
-    if (k->counters.alive == 0)
-        return DENALI_ENDED;
-    if (typed_to && input_take(&k->input, &typed_to->keyboard))
-        return DENALI_RUNNING;
-    if (next == UINT64_MAX)
-        return typed_to && input_is_open(&k->input, &typed_to->keyboard) ? DENALI_WAITING : DENALI_QUIET;
-    if (next > k->end_cycles) {
-        k->clock.cycles = k->end_cycles;
-        return DENALI_LIMIT;
-    }
-    k->clock.cycles = next;
-    return DENALI_RUNNING;
-}
-
-/* A machine that runs on and on must not keep the one that could stop it from hearing its user. */
-static void look_for_keys(struct kernel *k)
-{
-    struct machine *typed_to = typist(k);
-
-    if (k->input.descriptor < 0 || (typed_to && k->clock.cycles < k->input_due))
-        return;
-    k->input_due = clock_after(k->clock.cycles, k->input_patience);
-    if (typed_to)
-        input_take(&k->input, &typed_to->keyboard);
+    k->input.turn++;
 }
 
 enum denali_progress kernel_turn(struct kernel *k)
 {
+    kernel_wake(k);
     if (limit_reached(k))
         return DENALI_LIMIT;
     event_run(&k->events, k->clock.cycles);
-    look_for_keys(k);
+    kernel_look_for_keys(k);
     if (k->capture_bad)
         return DENALI_INPUT_BAD;
+    kernel_take_frames(k);
     kernel_settle(k);
     open_gate(k);
+    if (kernel_is_ahead(k))
+        return DENALI_WAITING;
     struct sched_entity *entity = k->scheduler->ops->next(k->scheduler);
     if (!entity)
-        return jump(k);
+        return kernel_jump(k);
     struct vm *vm = container_of(entity, struct vm, sched);
     if (vm->machine || kernel_fetch(k, vm))
         run_quantum(k, vm);
@@ -455,14 +431,15 @@ static void capture_fire(struct event *event)
     struct packet *packet = k->next_packet;
 
     k->next_packet = NULL;
-    switch_receive(&k->network, packet);
+    switch_receive(&k->network, k->capture_backend, packet);
     packet_unref(packet);
     fetch_packet(k);
 }
 
-void kernel_start_capture(struct kernel *k, struct capture_reader *capture)
+void kernel_start_capture(struct kernel *k, struct capture_reader *capture, uint32_t backend)
 {
     k->capture = capture;
+    k->capture_backend = backend;
     k->capture_event = (struct event){.class = EVENT_FRAME, .fire = capture_fire};
     fetch_packet(k);
 }

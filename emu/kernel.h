@@ -11,6 +11,7 @@
 #include "input.h"
 #include "libdenali.h"
 #include "machine.h"
+#include "pacer.h"
 #include "pager.h"
 #include "switch.h"
 #include "trace.h"
@@ -56,9 +57,15 @@ struct kernel {
     bool preempted;        /* interrupts=immediate: another machine goes first */
 
     struct input input;
-    uint64_t input_patience;        /* cycles that machine 0 waits for a key while others run */
-    uint64_t input_due;             /* when that has passed */
-    struct capture_reader *capture; /* borrowed; NULL: no frames come from outside */
+    uint64_t input_patience; /* cycles that machine 0 waits for a key while others run */
+    uint64_t input_due;      /* when that has passed */
+    struct pacer pacer;
+    uint64_t looked_cycles; /* when real time was last read */
+    bool asleep;            /* all machines wait, and so does the clock, for real time or input */
+    uint64_t wait_until; /* cycles: how long the last turn was DENALI_WAITING for at most; UINT64_MAX = however long */
+
+    struct capture_reader *capture; /* borrowed; NULL: no frames come from a capture */
+    uint32_t capture_backend;       /* of the switch, that they come from */
     struct event capture_event;
     struct packet *next_packet; /* what capture_event will deliver; one reference */
     bool capture_bad;
@@ -68,8 +75,28 @@ struct kernel {
 /* One quantum of one machine, or a jump of the clock when none is ready. */
 enum denali_progress kernel_turn(struct kernel *);
 
-/* The first frame of the capture is fetched and scheduled. */
-void kernel_start_capture(struct kernel *, struct capture_reader *);
+/* The first frame of the capture is fetched and scheduled; it will come from this backend of the switch. */
+void kernel_start_capture(struct kernel *, struct capture_reader *, uint32_t backend);
+
+/* Input and real time (emu/intake.c). */
+
+/* After DENALI_WAITING: for how long, in real time; UINT64_MAX = until something enters. */
+uint64_t kernel_wait_ns(struct kernel *);
+/* Would what is typed be taken? */
+bool kernel_is_typed_to(const struct kernel *);
+/* For kernel_turn(). A turn begins: the clock of a kernel that was asleep goes to where it should be. */
+void kernel_wake(struct kernel *);
+/* A machine that runs on and on must not keep the one that could stop it from hearing its user. */
+void kernel_look_for_keys(struct kernel *);
+/* Frames that enter now do so. */
+void kernel_take_frames(struct kernel *);
+/* The same in the middle of a quantum: the host is looked at after so many cycles only. */
+#define KERNEL_LOOK_CYCLES 200000
+void kernel_take_frames_within(struct kernel *);
+/* The machine that is about to run is ahead of real time: then why is in wait_until. */
+bool kernel_is_ahead(struct kernel *);
+/* No machine is ready: on to the next event, or the end. */
+enum denali_progress kernel_jump(struct kernel *);
 
 /* For struct machine_host. */
 void kernel_machine_posted(struct machine_host *, struct vm *);

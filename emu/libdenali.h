@@ -2,7 +2,8 @@
  *
  * libdenali: run virtual machines of the Denali architecture inside your program. One struct denali is one simulation:
  * the isolation kernel, its clock, its network switch and all its machines. Any number can live in a process; each
- * belongs to one thread at a time. A run is a pure function of the configuration and of the files it names.
+ * belongs to one thread at a time. A run is a pure function of the configuration and of the files it names, unless it
+ * has networks outside or follows the host's clock; then also of what entered, and when.
  *
  *     struct denali_config config;
  *     denali_config_init(&config);
@@ -12,6 +13,7 @@
  *     denali_free(d, error, sizeof(error));
  */
 #pragma once
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +36,10 @@ enum denali_scheduler { DENALI_SCHEDULER_ROUND_ROBIN, DENALI_SCHEDULER_LOTTERY }
 enum denali_replacement { DENALI_REPLACEMENT_WSCLOCK, DENALI_REPLACEMENT_LRU };
 /* Who may compete for CPU and memory: first come, first served while memory is free, or all. */
 enum denali_admission { DENALI_ADMISSION_FIFO, DENALI_ADMISSION_OPEN };
+enum denali_clock {
+    DENALI_CLOCK_VIRTUAL, /* jumps to the next event when all machines are idle */
+    DENALI_CLOCK_HOST,    /* keeps step with real time */
+};
 enum denali_console {
     DENALI_CONSOLE_STDIO,
     DENALI_CONSOLE_FILES, /* DIRECTORY/vm-N.txt: of all machines that had this index, one after the other */
@@ -121,7 +127,13 @@ struct denali_config {
     struct denali_costs costs; /* all 0: the profile "none" */
     struct denali_disk disks[DENALI_DISKS_MAX];
     uint32_t disk_count;
+    enum denali_clock clock;
+    const char *const *nets;  /* networks outside as on the command line, "live:eth0"; they need DENALI_CLOCK_HOST */
+    uint32_t net_count;       /* with net_in and net_out, which are one, at most 8 */
+    const char *const *links; /* cables of machines, "0-9:delay=2ms,loss=1%"; of several the last counts */
+    uint32_t link_count;
     uint64_t seed;       /* of all that is random */
+    const char *capture; /* pcapng of all frames that pass the switch, with what became of them; NULL = none */
     const char *net_in;  /* capture whose frames enter at their recorded times, NULL = none */
     const char *net_out; /* pcapng of all frames that machines send, NULL = none */
     enum denali_console console;
@@ -141,7 +153,7 @@ struct denali;
 
 enum denali_progress {
     DENALI_RUNNING,
-    DENALI_WAITING,   /* all are idle and only a key can wake one: run on when `keyboard` is readable */
+    DENALI_WAITING,   /* for real time, a frame or a key: denali_waits_for() */
     DENALI_ENDED,     /* every machine has ended */
     DENALI_QUIET,     /* those left are idle and nothing will ever wake them */
     DENALI_LIMIT,     /* until_ns or instructions was reached */
@@ -152,6 +164,11 @@ enum denali_progress {
 struct denali *denali_new(const struct denali_config *, char *error, size_t error_size);
 /* Run for at most `quanta` quanta. */
 enum denali_progress denali_run(struct denali *, uint64_t quanta);
+/* After DENALI_WAITING: what to wait for, as poll() takes it, and for how long at most (UINT64_MAX = however long);
+ * then run on. Returns how many descriptors there are; of those that do not fit nothing is said. */
+size_t denali_waits_for(struct denali *, struct pollfd *, size_t room, uint64_t *timeout_ns);
+/* What has gone wrong with a network since the last call, a sentence; machines go on. NULL: nothing. */
+const char *denali_notice(struct denali *);
 /* After DENALI_INPUT_BAD. */
 const char *denali_trouble(const struct denali *);
 /* Closes the files. False: an output could not be written (`error` says which). Everything is freed in any case. */
@@ -163,8 +180,16 @@ struct denali_stats {
     uint32_t machines, alive, idle, stopped, failed; /* idle and stopped ones are alive */
     uint64_t created, destroyed;                     /* by a supervisor */
     struct {
-        uint64_t in, delivered, unclaimed, out, rx_dropped, tx_dropped, unusable;
+        /* in + out + copies = delivered + outside + unclaimed + rx_dropped + link_dropped + held, always. */
+        uint64_t in, out;              /* frames from outside, frames that machines sent */
+        uint64_t copies;               /* made of those for several receivers */
+        uint64_t delivered, outside;   /* to machines, and to networks outside */
+        uint64_t unclaimed;            /* for nobody */
+        uint64_t rx_dropped;           /* a receive queue was full */
+        uint64_t link_dropped, held;   /* lost by links, and on their way in them */
+        uint64_t tx_dropped, unusable; /* not among them: refused to a guest, and never come in */
     } frames;
+    uint64_t clock_lost_ns; /* by which virtual time has fallen behind real time (DENALI_CLOCK_HOST) */
     struct {
         uint64_t posted, delivered, crossings, max_batch;
     } interrupts;
@@ -193,6 +218,18 @@ struct denali_stats {
 };
 void denali_get_stats(const struct denali *, struct denali_stats *);
 
+/* One network outside. */
+struct denali_net {
+    const char *name;          /* "live:eth0", valid as long as the simulation */
+    uint64_t in, out;          /* frames to the switch, and from it */
+    uint64_t out_lost;         /* from it, but the host did not take them */
+    uint64_t unusable;         /* cut short, too long or too short */
+    uint64_t own, kernel_lost; /* machines' own frames that came back; those the host lost before we looked */
+    uint64_t completed, split; /* checksums completed, frames longer than the MTU split */
+};
+/* False: there are not so many. */
+bool denali_get_net(const struct denali *, uint32_t index, struct denali_net *);
+
 enum denali_machine_state { DENALI_STOPPED, DENALI_READY, DENALI_IDLE, DENALI_TERMINATED, DENALI_FAILED };
 struct denali_machine {
     uint32_t index;
@@ -201,6 +238,10 @@ struct denali_machine {
     uint64_t instructions;
     uint64_t digest; /* of its registers, memory, devices and console; TERMINATED, FAILED: as it was at the end */
     uint32_t regs[8], eip, eflags;
+    struct {
+        uint64_t delivered, sent;        /* put into its receive queue, and taken from its transmit queue */
+        uint32_t rx_dropped, tx_dropped; /* a queue was full */
+    } frames;
     /* FAILED only: */
     const char *reason;      /* "page fault: write to 0xdeadbeef", valid as long as the simulation */
     const char *disassembly; /* the instruction at eip */

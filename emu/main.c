@@ -44,6 +44,8 @@ static int dispatch(struct options *options)
         return disasm_command(options);
     case COMMAND_info:
         return info_command(options);
+    case COMMAND_doctor:
+        return doctor_command(options);
     default:
         return help_command(options);
     }

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../devices/host/networks.h"
 #include "cost.h"
+#include "link_spec.h"
 #include "option_table.h"
 #include "options.h"
 #include "words.h"
@@ -205,23 +207,54 @@ static bool parse_net_part(struct options *options, char *part)
     return true;
 }
 
-static bool parse_net(struct options *options, const char *value)
+static bool parse_captures(struct options *options, const char *value)
 {
     options->config.net_in = options->config.net_out = NULL;
-    if (strcmp(value, "none") == 0)
-        return true;
-    if (strncmp(value, "live:", 5) == 0 || strncmp(value, "user", 4) == 0)
-        return fail(options, "--net: %s is not in this version; it has pcap:in=FILE[,out=FILE] and none", value);
-    if (strncmp(value, "pcap:", 5) != 0)
-        return fail(options, "--net: '%s' is not a network: write pcap:in=FILE[,out=FILE] or none", value);
     free(options->net);
-    options->net = strdup(value + 5);
+    options->net = strdup(value);
     if (!options->net)
         return fail(options, "out of memory");
     char *rest = options->net;
     for (char *part = strsep(&rest, ","); part; part = strsep(&rest, ","))
         if (!parse_net_part(options, part))
             return false;
+    return true;
+}
+
+#define NETWORKS                                                                                                       \
+    "live:IFACE, user[,fwd=tcp:[HOST:]HOSTPORT:VM:PORT], tap:NAME, dgram:LOCAL[,REMOTE], pcap:in=FILE[,out=FILE] or "  \
+    "none"
+
+static bool parse_net(struct options *options, const char *value)
+{
+    struct denali_config *config = &options->config;
+    char error[256];
+    if (strcmp(value, "none") == 0) {
+        config->net_in = config->net_out = NULL;
+        config->net_count = 0;
+        return true;
+    }
+    if (strncmp(value, "pcap:", 5) == 0)
+        return parse_captures(options, value + 5);
+    if (!net_check(value, error, sizeof(error)))
+        return fail(options, "--net: %s%s", error, strchr(value, ':') ? "" : ": write " NETWORKS);
+    if (config->net_count == OPTIONS_NETS)
+        return fail(options, "--net: more than %d networks", OPTIONS_NETS);
+    options->nets[config->net_count++] = value;
+    config->nets = options->nets;
+    return true;
+}
+
+static bool parse_link(struct options *options, const char *value)
+{
+    struct link_spec spec;
+    char error[256];
+    if (!link_spec_parse(&spec, value, error, sizeof(error)))
+        return fail(options, "--link: %s", error);
+    if (options->config.link_count == OPTIONS_LINKS)
+        return fail(options, "--link: more than %d times", OPTIONS_LINKS);
+    options->links[options->config.link_count++] = value;
+    options->config.links = options->links;
     return true;
 }
 
@@ -387,6 +420,14 @@ static bool parse_scheduler(struct options *options, const char *value)
     return index >= 0;
 }
 
+static bool parse_clock(struct options *options, const char *value)
+{
+    int index = parse_choice(options, "clock", "virtual|host", value);
+    options->config.clock = index == 1 ? DENALI_CLOCK_HOST : DENALI_CLOCK_VIRTUAL;
+    options->clock_chosen = true;
+    return index >= 0;
+}
+
 static bool parse_interrupts(struct options *options, const char *value)
 {
     int index = parse_choice(options, "interrupts", "batched|immediate", value);
@@ -438,6 +479,11 @@ static bool parse_path(struct options *options, const char *option, const char *
         return fail(options, "--%s: the file name is empty", option);
     *path = value;
     return true;
+}
+
+static bool parse_capture(struct options *options, const char *value)
+{
+    return parse_path(options, "capture", value, &options->config.capture);
 }
 
 static bool parse_stats(struct options *options, const char *value)
@@ -591,7 +637,7 @@ static bool parse_command(struct options *options, const char *word)
             options->command = row - command_rows;
             return true;
         }
-    if (strcmp(word, "replay") == 0 || strcmp(word, "doctor") == 0)
+    if (strcmp(word, "replay") == 0)
         return fail(options, "'denali %s' is not in this version", word);
     const char *nearest = nearest_command(word);
     return nearest ? fail(options, "'%s' is no command; the nearest is '%s'", word, nearest)
@@ -604,7 +650,7 @@ static bool check_together(struct options *options)
     const char *command = command_rows[options->command].name;
     if (options->command == COMMAND_help)
         return options->operand ? fail(options, "'denali help' takes no '%s'", options->operand) : true;
-    if (!options->operand)
+    if (!options->operand && options->command != COMMAND_doctor)
         return fail(options, "'denali %s' needs a file: denali %s %s", command, command,
                     command_rows[options->command].operands);
     if (!config->supervisor && (config->image_count > 0 || options->vms_max_chosen))
@@ -616,6 +662,10 @@ static bool check_together(struct options *options)
         return fail(options, "--trace: there is no machine %u, the last is %u", config->trace_last, last);
     if (options->trace_path && !config->trace)
         return fail(options, "--trace-to needs --trace KINDS[@VMS]");
+    if (config->net_count > 0 && options->command == COMMAND_verify)
+        return fail(options, "--net: 'denali verify' runs twice, which no network outside does");
+    if (config->net_count > 0 && options->clock_chosen && config->clock == DENALI_CLOCK_VIRTUAL)
+        return fail(options, "--clock: virtual time goes too fast for %s; leave it at host", config->nets[0]);
     if (config->quantum_ns * config->cpu_khz < 1000000)
         return fail(options, "--quantum: it is shorter than a cycle of the CPU (--cpu-mhz)");
     return true;
@@ -665,6 +715,8 @@ bool options_parse(struct options *options, int argc, char **argv)
     if (!parse_words(options, argc, argv) || !check_together(options))
         return false;
     options->config.image = options->operand;
+    if (options->config.net_count > 0)
+        options->config.clock = DENALI_CLOCK_HOST;
     if (!options->keyboard_chosen)
         options->config.keyboard =
             options->command == COMMAND_run && (options->config.machines == 1 || options->config.supervisor)

@@ -6,6 +6,9 @@
 #pragma once
 #include "libdenali.h"
 
+#define OPTIONS_NETS  7 /* beside a capture */
+#define OPTIONS_LINKS 64
+
 enum command {
 #define COMMAND(id, operands, help) COMMAND_##id,
 #define OPTION(...)
@@ -22,11 +25,12 @@ struct options {
     struct denali_config config;
     const char *operand; /* IMAGE or FILE, borrowed from argv */
     const char *stats_path, *trace_path;
-    bool keyboard_chosen, vms_max_chosen, quiet;
+    bool keyboard_chosen, vms_max_chosen, clock_chosen, quiet;
     bool man, completion;
     char *disk_files[DENALI_DISKS_MAX];
-    char *arguments, *net;       /* owned: what config points to */
-    struct denali_image *images; /* owned, and so are the names; the paths are not */
+    const char *nets[OPTIONS_NETS], *links[OPTIONS_LINKS]; /* what config points to; the texts are borrowed from argv */
+    char *arguments, *net;                                 /* owned: what config points to */
+    struct denali_image *images;                           /* owned, and so are the names; the paths are not */
     char error[512];
 };
 

@@ -12,6 +12,8 @@
 #define SLICE_SHORT      25000000 /* ns: run more quanta at once below, fewer above the other */
 #define SLICE_LONG       75000000
 #define SLICE_QUANTA_MAX (1u << 24)
+#define DESCRIPTORS_MAX  1024
+#define CROWDED_NS       1000000
 
 static uint64_t host_time(void)
 {
@@ -43,17 +45,33 @@ static bool interrupt_arrived(void)
     return action.sa_handler == SIG_DFL;
 }
 
-/* Until the descriptor is readable or Ctrl-C comes, which is let in only while nothing but the waiting goes on. */
-static void wait_for_key(int descriptor)
+/* Until there is something to do or Ctrl-C comes, which is let in only while nothing but the waiting goes on. */
+static void wait_for_outside(struct denali *denali)
 {
-    struct pollfd keyboard = {.fd = descriptor, .events = POLLIN};
+    struct pollfd descriptors[DESCRIPTORS_MAX];
+    uint64_t timeout_ns;
+    size_t count = denali_waits_for(denali, descriptors, DESCRIPTORS_MAX, &timeout_ns);
+    if (count > DESCRIPTORS_MAX) { /* the others are looked at every so often */
+        count = DESCRIPTORS_MAX;
+        timeout_ns = timeout_ns < CROWDED_NS ? timeout_ns : CROWDED_NS;
+    }
+    const struct timespec timeout = {(time_t)(timeout_ns / 1000000000), (long)(timeout_ns % 1000000000)};
     sigset_t interrupt, before;
     sigemptyset(&interrupt);
     sigaddset(&interrupt, SIGINT);
     sigprocmask(SIG_BLOCK, &interrupt, &before);
     if (!interrupt_arrived())
-        ppoll(&keyboard, 1, NULL, &before);
+        ppoll(descriptors, count, timeout_ns == UINT64_MAX ? NULL : &timeout, &before);
     sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* What has gone wrong with networks meanwhile. */
+static void print_notices(struct denali *denali, struct progress *progress)
+{
+    for (const char *notice; (notice = denali_notice(denali));) {
+        progress_clear(progress);
+        fprintf(stderr, "denali: %s\n", notice);
+    }
 }
 
 /* Hands on what the consoles printed in this slice. The result is an errno. */
@@ -96,10 +114,12 @@ struct outcome session_run(struct denali *denali, const struct options *options,
             quanta /= 2;
         outcome.console_error = console_flush(options, progress);
         if (outcome.end == DENALI_WAITING) {
-            wait_for_key(options->config.keyboard);
+            wait_for_outside(denali);
+            now = host_time();
             outcome.end = DENALI_RUNNING;
         }
         outcome.interrupted = interrupt_arrived();
+        print_notices(denali, progress);
         progress_update(progress, denali, now - start);
     }
     progress_clear(progress);

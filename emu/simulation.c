@@ -9,37 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../devices/container_of.h"
 #include "../devices/host/capture.h"
-#include "../devices/host/terminal.h"
+#include "../devices/host/host_clock.h"
 #include "digest.h"
-#include "kernel.h"
-#include "supervision.h"
+#include "simulation.h"
 
 #ifndef DENALI_VERSION
 #error "DENALI_VERSION comes from the build"
 #endif
-
-/* Frames that machines send go to a capture file. */
-struct outside {
-    struct switch_outside base;
-    struct capture_writer *writer;
-    const struct clock *clock;
-    struct trace *trace;
-};
-
-struct denali {
-    struct kernel kernel;
-    struct machine_config first_config, others_config; /* of machine 0 and of all others */
-    struct frame_pool *frames;
-    struct disks disks;
-    struct image image;
-    bool image_loaded;
-    struct terminal *consoles, *debug;
-    struct capture_reader *capture;
-    struct outside outside;
-    struct supervision *supervision; /* NULL: no machine is a supervisor */
-};
 
 void denali_config_init(struct denali_config *config)
 {
@@ -58,18 +35,6 @@ void denali_config_init(struct denali_config *config)
         .trace_last = UINT32_MAX,
         .trace_stream = stderr,
     };
-}
-
-static void outside_send(struct switch_outside *base, uint32_t from, struct packet *packet)
-{
-    struct outside *outside = container_of(base, struct outside, base);
-    uint64_t now = clock_time_ns(outside->clock);
-
-    if (outside->writer)
-        capture_write(outside->writer, from, now, packet);
-    if (trace_wants(outside->trace, DENALI_TRACE_FRAMES, from))
-        trace_event(outside->trace, DENALI_TRACE_FRAMES, from, now, "sends a frame of %" PRIu32 " bytes",
-                    packet->length);
 }
 
 /* Construction: each part in turn; denali_free() takes whatever there is apart again. */
@@ -149,13 +114,13 @@ static bool open_terminals(struct denali *d, const struct denali_config *config,
 
 static bool open_network(struct denali *d, const struct denali_config *config, char *error, size_t error_size)
 {
-    if (config->net_in && !(d->capture = capture_open(config->net_in, error, error_size)))
-        return false;
-    d->outside = (struct outside){.base = {.send = outside_send}, .clock = &d->kernel.clock, .trace = &d->kernel.trace};
-    if (config->net_out && !(d->outside.writer = capture_create(config->net_out, config->machines, error, error_size)))
-        return false;
-    switch_init(&d->kernel.network, &d->outside.base);
-    return true;
+    struct kernel *k = &d->kernel;
+
+    traffic_init(&d->traffic, &k->clock, &k->trace);
+    switch_init(&k->network, &d->traffic.observer);
+    return networks_open(&d->networks, config, k, error, error_size) &&
+           traffic_open(&d->traffic, config->net_out, config->capture, &k->network, config->machines, error,
+                        error_size);
 }
 
 static uint64_t limit_or_none(uint64_t limit)
@@ -183,8 +148,8 @@ static bool start_kernel(struct denali *d, const struct denali_config *config, c
     k->interrupts = config->interrupts;
     k->idle = config->idle;
     k->last_running = UINT32_MAX;
-    input_init(&k->input, config->keyboard);
     k->input_patience = clock_cycles(&k->clock, INPUT_PATIENCE_NS);
+    pacer_init(&k->pacer, config->clock == DENALI_CLOCK_HOST ? host_clock_ns : NULL);
     k->cpu = cpu_new(config->engine == DENALI_ENGINE_STEP ? CPU_ENGINE_STEP : CPU_ENGINE_BLOCKS);
     k->scheduler = config->scheduler == DENALI_SCHEDULER_LOTTERY ? lottery_new(config->seed) : round_robin_new();
     vm_table_init(&k->vms);
@@ -304,8 +269,7 @@ struct denali *denali_new(const struct denali_config *config, char *error, size_
         denali_free(d, ignored, sizeof(ignored));
         return NULL;
     }
-    if (d->capture)
-        kernel_start_capture(&d->kernel, d->capture);
+    networks_start(&d->networks, config, &d->kernel);
     return d;
 }
 
@@ -323,9 +287,18 @@ enum denali_progress denali_run(struct denali *d, uint64_t quanta)
     return progress;
 }
 
+size_t denali_waits_for(struct denali *d, struct pollfd *descriptors, size_t room, uint64_t *timeout_ns)
+{
+    struct net_watch watch = {descriptors, 0, room, kernel_wait_ns(&d->kernel)};
+
+    host_watch(&d->networks.host, &watch, kernel_is_typed_to(&d->kernel));
+    *timeout_ns = watch.timeout_ns;
+    return watch.count;
+}
+
 const char *denali_trouble(const struct denali *d)
 {
-    return d->capture ? capture_error(d->capture) : "";
+    return d->networks.capture ? capture_error(d->networks.capture) : "";
 }
 
 static void drop_kernel(struct kernel *k)
@@ -347,7 +320,7 @@ static void drop_kernel(struct kernel *k)
 
 bool denali_free(struct denali *d, char *error, size_t error_size)
 {
-    bool written = true;
+    bool written;
 
     if (!d)
         return true;
@@ -358,10 +331,8 @@ bool denali_free(struct denali *d, char *error, size_t error_size)
     free(d->supervision);
     if (d->image_loaded)
         image_drop(&d->image);
-    if (d->capture)
-        capture_close(d->capture);
-    if (d->outside.writer)
-        written = capture_finish(d->outside.writer, error, error_size) && written;
+    networks_close(&d->networks);
+    written = traffic_close(&d->traffic, error, error_size);
     if (d->debug)
         written = terminal_free(d->debug, error, error_size) && written;
     if (d->consoles)
@@ -416,19 +387,6 @@ static void count_swap(const struct kernel *k, struct denali_stats *stats)
     stats->swap.woken = k->counters.woken;
 }
 
-static void count_frames(const struct denali *d, struct denali_stats *stats)
-{
-    const struct switch_counters *counters = &d->kernel.network.counters;
-
-    stats->frames.in = counters->in;
-    stats->frames.delivered = counters->delivered;
-    stats->frames.unclaimed = counters->unclaimed;
-    stats->frames.out = counters->out;
-    stats->frames.rx_dropped = counters->rx_dropped;
-    stats->frames.tx_dropped = counters->tx_dropped;
-    stats->frames.unusable = d->capture ? capture_unusable(d->capture) : 0;
-}
-
 static void count_disks(const struct denali *d, struct denali_stats *stats)
 {
     const struct disk_counters *counters = &d->disks.counters;
@@ -466,7 +424,7 @@ void denali_get_stats(const struct denali *d, struct denali_stats *stats)
         stats->created = d->supervision->created;
         stats->destroyed = d->supervision->destroyed;
     }
-    count_frames(d, stats);
+    networks_count(&d->networks, &d->kernel, stats);
     count_disks(d, stats);
     count_swap(&d->kernel, stats);
     count_memory(d, stats);
@@ -498,8 +456,13 @@ bool denali_next_machine(const struct denali *d, uint32_t from, struct denali_ma
     const struct vm *vm = vm_table_next(&d->kernel.vms, from);
     if (!vm)
         return false;
-    *out = (struct denali_machine){
-        .index = vm->id, .state = states[vm->state], .reason = "", .disassembly = "", .symbol = ""};
+    const struct switch_port_counters port = switch_port_counters(&d->kernel.network, vm->id);
+    *out = (struct denali_machine){.index = vm->id,
+                                   .state = states[vm->state],
+                                   .reason = "",
+                                   .disassembly = "",
+                                   .symbol = "",
+                                   .frames = {port.delivered, port.sent, port.rx_dropped, port.tx_dropped}};
     if (!kernel_look(&d->kernel, vm, describe_machine, out))
         out->reason = "swap does not give it back";
     return true;

@@ -71,13 +71,21 @@ static void add_policies(json_t *json, const struct denali_config *config)
                                                   : hexadecimal("%llu", config->seed)); /* JSON's are signed here */
 }
 
+static json_t *texts_json(const char *const *texts, uint32_t count)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        json_array_append_new(array, text_or_null(texts[i]));
+    return array;
+}
+
 static json_t *config_json(const struct options *options)
 {
     const struct denali_config *config = &options->config;
     static const char *const consoles[] = {"stdio", "file", "none"};
     json_t *json = json_pack(
         "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, "
-        "s:s, s:o, s:s, s:I}",
+        "s:s, s:o, s:s, s:I, s:s, s:o, s:o, s:o}",
         "image", text_or_null(config->image), "arguments", text_or_null(config->arguments), "vms",
         (json_int_t)config->machines, "memory", (json_int_t)config->memory, "frames", (json_int_t)config->frames,
         "cpu_khz", (json_int_t)config->cpu_khz, "quantum_ns", (json_int_t)config->quantum_ns, "until_ns",
@@ -89,7 +97,9 @@ static json_t *config_json(const struct options *options)
         "disks", disk_list_json(config), "net_in", text_or_null(config->net_in), "net_out",
         text_or_null(config->net_out), "console", consoles[config->console], "console_directory",
         text_or_null(config->console_directory), "keyboard", config->keyboard >= 0 ? "stdin" : "none", "trace",
-        (json_int_t)config->trace);
+        (json_int_t)config->trace, "clock", config->clock == DENALI_CLOCK_HOST ? "host" : "virtual", "nets",
+        texts_json(config->nets, config->net_count), "links", texts_json(config->links, config->link_count), "capture",
+        text_or_null(config->capture));
     add_supervisor(json, config);
     add_policies(json, config);
     return json;
@@ -137,10 +147,27 @@ static json_t *machines_json(const struct outcome *outcome)
 
 static json_t *frames_json(const struct denali_stats *stats)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "in", (json_int_t)stats->frames.in, "delivered",
-                     (json_int_t)stats->frames.delivered, "unclaimed", (json_int_t)stats->frames.unclaimed, "out",
-                     (json_int_t)stats->frames.out, "rx_dropped", (json_int_t)stats->frames.rx_dropped, "tx_dropped",
-                     (json_int_t)stats->frames.tx_dropped, "unusable", (json_int_t)stats->frames.unusable);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "in", (json_int_t)stats->frames.in,
+                     "out", (json_int_t)stats->frames.out, "copies", (json_int_t)stats->frames.copies, "delivered",
+                     (json_int_t)stats->frames.delivered, "outside", (json_int_t)stats->frames.outside, "unclaimed",
+                     (json_int_t)stats->frames.unclaimed, "rx_dropped", (json_int_t)stats->frames.rx_dropped,
+                     "link_dropped", (json_int_t)stats->frames.link_dropped, "held", (json_int_t)stats->frames.held,
+                     "tx_dropped", (json_int_t)stats->frames.tx_dropped, "unusable",
+                     (json_int_t)stats->frames.unusable);
+}
+
+static json_t *networks_json(const struct denali *denali)
+{
+    json_t *networks = json_array();
+    struct denali_net net;
+    for (uint32_t i = 0; denali_get_net(denali, i, &net); i++)
+        json_array_append_new(networks,
+                              json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", text_or_null(net.name),
+                                        "in", (json_int_t)net.in, "out", (json_int_t)net.out, "out_lost",
+                                        (json_int_t)net.out_lost, "unusable", (json_int_t)net.unusable, "own",
+                                        (json_int_t)net.own, "kernel_lost", (json_int_t)net.kernel_lost, "completed",
+                                        (json_int_t)net.completed, "split", (json_int_t)net.split));
+    return networks;
 }
 
 static json_t *interrupts_json(const struct denali_stats *stats)
@@ -177,18 +204,19 @@ static json_t *swap_json(const struct denali_stats *stats)
 static json_t *outcome_json(const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
-    return json_pack("{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, s:o, "
-                     "s:o, s:o, s:o, s:o}",
-                     "build", denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome),
-                     "vms", (json_int_t)stats->machines, "machines", machines_json(outcome), "instructions",
-                     (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "cost_ns",
-                     (json_int_t)stats->cost_ns, "host_ns", (json_int_t)outcome->host_ns, "mips", outcome_mips(outcome),
-                     "frames", frames_json(stats), "interrupts", interrupts_json(stats), "vm_switches",
-                     (json_int_t)stats->vm_switches, "exceptions", (json_int_t)stats->exceptions, "keys_dropped",
-                     (json_int_t)stats->keys_dropped, "blocks", "decoded", (json_int_t)stats->blocks.decoded, "bytes",
-                     (json_int_t)stats->blocks.bytes, "disks", disks_json(stats), "memory", memory_json(stats), "swap",
-                     swap_json(stats), "digest", hexadecimal("%016llx", outcome->digest), "failed",
-                     failed_json(outcome));
+    return json_pack(
+        "{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I, s:I, s:I, s:{s:I, s:I}, "
+        "s:o, s:o, s:o, s:o, s:o}",
+        "build", denali_build(), "config", config_json(outcome->options), "end", outcome_end_word(outcome), "vms",
+        (json_int_t)stats->machines, "machines", machines_json(outcome), "instructions",
+        (json_int_t)stats->instructions, "virtual_ns", (json_int_t)stats->virtual_ns, "cost_ns",
+        (json_int_t)stats->cost_ns, "host_ns", (json_int_t)outcome->host_ns, "clock_lost_ns",
+        (json_int_t)stats->clock_lost_ns, "mips", outcome_mips(outcome), "frames", frames_json(stats), "networks",
+        networks_json(outcome->denali), "interrupts", interrupts_json(stats), "vm_switches",
+        (json_int_t)stats->vm_switches, "exceptions", (json_int_t)stats->exceptions, "keys_dropped",
+        (json_int_t)stats->keys_dropped, "blocks", "decoded", (json_int_t)stats->blocks.decoded, "bytes",
+        (json_int_t)stats->blocks.bytes, "disks", disks_json(stats), "memory", memory_json(stats), "swap",
+        swap_json(stats), "digest", hexadecimal("%016llx", outcome->digest), "failed", failed_json(outcome));
 }
 
 bool stats_json_write(FILE *out, const struct outcome *outcome)

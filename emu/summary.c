@@ -41,9 +41,35 @@ static void print_costs(FILE *out, const struct outcome *outcome)
                 text_time(stats->cost_ns).chars);
 }
 
+/* Only if the host was too slow. */
+static void print_clock(FILE *out, const struct outcome *outcome)
+{
+    if (outcome->stats.clock_lost_ns)
+        fprintf(out, "  real time     virtual time fell behind it by %s: the host is too slow for this load\n",
+                text_time(outcome->stats.clock_lost_ns).chars);
+}
+
+static void print_net(FILE *out, const struct denali_net *net)
+{
+    const struct {
+        uint64_t count;
+        const char *what;
+    } troubles[] = {
+        {net->out_lost, "that the host did not take"},       {net->kernel_lost, "lost by the host before we looked"},
+        {net->unusable, "cut short, too short or too long"}, {net->own, "of machines that came back"},
+        {net->completed, "whose checksum was completed"},    {net->split, "split, being longer than the MTU"},
+    };
+    fprintf(out, "                %s: %s in, %s out", net->name, text_count(net->in).chars, text_count(net->out).chars);
+    for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
+        if (troubles[i].count)
+            fprintf(out, "; %s %s", text_count(troubles[i].count).chars, troubles[i].what);
+    fprintf(out, "\n");
+}
+
 static void print_frames(FILE *out, const struct outcome *outcome)
 {
     const struct denali_stats *stats = &outcome->stats;
+    struct denali_net net;
     if (stats->frames.in + stats->frames.out + stats->frames.tx_dropped + stats->frames.unusable == 0)
         return;
     fprintf(out, "  frames        %s in, %s delivered, %s for nobody; %s out\n", text_count(stats->frames.in).chars,
@@ -51,9 +77,12 @@ static void print_frames(FILE *out, const struct outcome *outcome)
             text_count(stats->frames.out).chars);
     fprintf(out, "                dropped: %s as a receive queue was full, %s as a transmit queue was full",
             text_count(stats->frames.rx_dropped).chars, text_count(stats->frames.tx_dropped).chars);
-    if (stats->frames.unusable)
-        fprintf(out, "; %s in the capture were cut short or too long", text_count(stats->frames.unusable).chars);
+    if (stats->frames.link_dropped + stats->frames.held)
+        fprintf(out, ", %s by links, in which %s are on their way", text_count(stats->frames.link_dropped).chars,
+                text_count(stats->frames.held).chars);
     fprintf(out, "\n");
+    for (uint32_t i = 0; denali_get_net(outcome->denali, i, &net); i++)
+        print_net(out, &net);
 }
 
 static void print_disks(FILE *out, const struct outcome *outcome)
@@ -151,6 +180,7 @@ void summary_print(FILE *out, const struct outcome *outcome)
     print_head(out, outcome);
     print_machines(out, outcome);
     print_costs(out, outcome);
+    print_clock(out, outcome);
     print_frames(out, outcome);
     print_disks(out, outcome);
     print_interrupts(out, outcome);

@@ -67,18 +67,20 @@ static void round_robin_add(struct scheduler *scheduler, struct sched_entity *en
     struct round_robin *robin = (struct round_robin *)scheduler;
     struct sched_entity *head = entity->idled ? &robin->compensated : &robin->normal;
     list_insert_after(head->previous, entity);
+    scheduler->queued++;
 }
 
 static void round_robin_add_first(struct scheduler *scheduler, struct sched_entity *entity)
 {
     struct round_robin *robin = (struct round_robin *)scheduler;
     list_insert_after(&robin->first, entity);
+    scheduler->queued++;
 }
 
 static void round_robin_remove(struct scheduler *scheduler, struct sched_entity *entity)
 {
-    (void)scheduler;
     list_remove(entity);
+    scheduler->queued--;
 }
 
 /* The queue whose turn it is. */
@@ -105,6 +107,7 @@ static struct sched_entity *round_robin_next(struct scheduler *scheduler)
         return NULL;
     struct sched_entity *entity = head->next;
     list_remove(entity);
+    scheduler->queued--;
     entity->idled = false;
     return entity;
 }

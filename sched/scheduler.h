@@ -40,6 +40,7 @@ struct scheduler_ops {
 /* Base of every policy. */
 struct scheduler {
     const struct scheduler_ops *ops;
+    uint32_t queued; /* entities */
 };
 
 /* Round-robin in the order of becoming ready. A machine that idled is put before those that did not, but of

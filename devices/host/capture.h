@@ -38,5 +38,12 @@ const char *capture_error(const struct capture_reader *);
 struct capture_writer *capture_create(const char *path, uint32_t interfaces, char *error, size_t error_size);
 /* One frame sent by `interface` at `time_ns` since 1970. Errors are kept for capture_finish(). */
 void capture_write(struct capture_writer *, uint32_t interface, uint64_t time_ns, const struct packet *);
+/* A further interface, with a name of its own, as long as there is none of the "vm N". Those then come after it, so
+ * that the interface of machine N has the number of named ones plus N. */
+void capture_name(struct capture_writer *, const char *name);
+enum capture_direction { CAPTURE_IN = 1, CAPTURE_OUT = 2 }; /* as the machine or the network behind it sees it */
+/* The same as capture_write(), with what else is known of the frame; `comment` may be NULL. */
+void capture_write_noted(struct capture_writer *, uint32_t interface, uint64_t time_ns, const struct packet *,
+                         enum capture_direction, const char *comment);
 /* Flush and close. False: something was not written; why is in `error`. */
 bool capture_finish(struct capture_writer *, char *error, size_t error_size);

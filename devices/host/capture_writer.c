@@ -6,6 +6,7 @@
  */
 #include "capture.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,16 +22,19 @@
 #define OPTION_SECTION_APPLICATION  4
 #define OPTION_INTERFACE_NAME       2
 #define OPTION_INTERFACE_RESOLUTION 9
+#define OPTION_PACKET_FLAGS         2
+#define OPTION_COMMENT              1
 #define RESOLUTION_NS               9 /* stamps count 10^-9 s */
 #define LINK_ETHERNET               1
-#define HEAD_MAX                    128 /* bytes of a block's part before a frame, or of a whole block without one */
+#define HEAD_MAX                    192 /* bytes of a block's part before or behind a frame, or of one without a frame */
+#define TEXT_MAX                    120 /* bytes of a name or a comment */
 
 struct capture_writer {
     FILE *stream;
     char *name;
-    char *buffer; /* the stream's */
-    int error;    /* errno of the first failure, 0 = none */
-    uint32_t interfaces;
+    char *buffer;               /* the stream's */
+    int error;                  /* errno of the first failure, 0 = none */
+    uint32_t interfaces, named; /* in all, and those with a name of their own */
 };
 
 /* A block while it is put together. It starts with its type and length and ends with its length. */
@@ -114,24 +118,32 @@ static void writer_put_section(struct capture_writer *writer)
     writer_put_block(writer, &block);
 }
 
-static void writer_put_interface(struct capture_writer *writer, uint32_t number)
+static void writer_put_interface(struct capture_writer *writer, const char *name)
 {
-    char name[16];
     uint8_t resolution = RESOLUTION_NS;
-    int length = snprintf(name, sizeof(name), "vm %u", number);
     struct block block = block_start(BLOCK_INTERFACE);
     block_add16(&block, LINK_ETHERNET);
     block_add16(&block, 0);
     block_add32(&block, DENALI_FRAME_MAX); /* snapshot length: frames are never longer */
-    block_add_option(&block, OPTION_INTERFACE_NAME, name, (uint16_t)length);
+    block_add_option(&block, OPTION_INTERFACE_NAME, name, (uint16_t)strnlen(name, TEXT_MAX));
     block_add_option(&block, OPTION_INTERFACE_RESOLUTION, &resolution, sizeof(resolution));
     writer_put_block(writer, &block);
 }
 
 static void writer_put_interfaces(struct capture_writer *writer, uint32_t count)
 {
-    while (writer->interfaces < count)
-        writer_put_interface(writer, writer->interfaces++);
+    for (; writer->interfaces < count; writer->interfaces++) {
+        char name[16];
+        snprintf(name, sizeof(name), "vm %u", writer->interfaces - writer->named);
+        writer_put_interface(writer, name);
+    }
+}
+
+void capture_name(struct capture_writer *writer, const char *name)
+{
+    assert(writer->named == writer->interfaces);
+    writer_put_interface(writer, name);
+    writer->interfaces = ++writer->named;
 }
 
 static void writer_close(struct capture_writer *writer)
@@ -173,21 +185,43 @@ struct capture_writer *capture_create(const char *path, uint32_t interfaces, cha
     return writer;
 }
 
-void capture_write(struct capture_writer *writer, uint32_t interface, uint64_t time_ns, const struct packet *packet)
+/* A packet block whose options are `tail`; it gets what is missing in it: padding before, the end and the length. */
+static void writer_put_packet(struct capture_writer *writer, uint32_t interface, uint64_t time_ns,
+                              const struct packet *packet, struct block *tail)
 {
+    static const uint8_t zeroes[4];
     writer_put_interfaces(writer, interface + 1);
+    if (tail->length > 0)
+        block_add32(tail, 0); /* end of options */
     struct block block = block_start(BLOCK_PACKET);
     block_add32(&block, interface);
     block_add32(&block, (uint32_t)(time_ns >> 32));
     block_add32(&block, (uint32_t)time_ns);
     block_add32(&block, packet->length); /* captured, and on the wire */
     block_add32(&block, packet->length);
-    block_set_length(&block, packet->length + padding(packet->length));
-    struct block tail = {.length = padding(packet->length)};
-    block_add(&tail, block.bytes + sizeof(uint32_t), sizeof(uint32_t));
+    block_set_length(&block, packet->length + padding(packet->length) + tail->length);
+    block_add(tail, block.bytes + sizeof(uint32_t), sizeof(uint32_t));
     writer_put(writer, block.bytes, block.length);
     writer_put(writer, packet->bytes, packet->length);
-    writer_put(writer, tail.bytes, tail.length);
+    writer_put(writer, zeroes, padding(packet->length));
+    writer_put(writer, tail->bytes, tail->length);
+}
+
+void capture_write(struct capture_writer *writer, uint32_t interface, uint64_t time_ns, const struct packet *packet)
+{
+    struct block tail = {.length = 0};
+    writer_put_packet(writer, interface, time_ns, packet, &tail);
+}
+
+void capture_write_noted(struct capture_writer *writer, uint32_t interface, uint64_t time_ns,
+                         const struct packet *packet, enum capture_direction direction, const char *comment)
+{
+    struct block tail = {.length = 0};
+    uint32_t flags = htole32(direction);
+    block_add_option(&tail, OPTION_PACKET_FLAGS, &flags, sizeof(flags));
+    if (comment)
+        block_add_option(&tail, OPTION_COMMENT, comment, (uint16_t)strnlen(comment, TEXT_MAX));
+    writer_put_packet(writer, interface, time_ns, packet, &tail);
 }
 
 bool capture_finish(struct capture_writer *writer, char *error, size_t error_size)

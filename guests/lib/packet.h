@@ -76,6 +76,7 @@ struct ipv4_header {
 #define IPV4_MORE   0x2000
 #define IPV4_OFFSET 0x1FFF
 #define IPV4_ICMP   1
+#define IPV4_TCP    6
 #define IPV4_UDP    17
 
 /* RFC 792: echo and echo reply. */
@@ -96,6 +97,23 @@ struct udp_header {
 };
 
 #define UDP_ECHO 7 /* RFC 862 */
+
+/* RFC 9293. */
+struct tcp_header {
+    be16 source, destination;
+    be32 sequence, acknowledgment;
+    uint8_t words; /* upper four bits: the header's length in 32-bit words */
+    uint8_t flags;
+    be16 window;
+    be16 checksum;
+    be16 urgent;
+};
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
 
 typedef uint32_t unaligned32 __attribute__((aligned(1), may_alias));
 

@@ -18,7 +18,9 @@ from command import Command, contains, equal, run_tests
 
 FIELDS = {
     "build": str, "config": dict, "vms": int, "instructions": int, "virtual_ns": int, "host_ns": int, "mips": float,
-    "frames": ["in", "delivered", "unclaimed", "out", "rx_dropped", "tx_dropped"],
+    "frames": ["in", "out", "copies", "delivered", "outside", "unclaimed", "rx_dropped", "link_dropped", "held",
+               "tx_dropped"],
+    "networks": list,
     "interrupts": ["posted", "delivered", "crossings", "max_batch"],
     "vm_switches": int, "blocks": ["decoded", "bytes"], "memory": ["frames", "shared", "private", "bytes"],
     "machines": ["alive", "idle", "terminated", "failed"], "digest": str, "failed": list, "end": str,
@@ -75,6 +77,51 @@ def test_limit_of_time_is_kept(denali):
     equal((done.returncode, done.stats["end"]), (0, "limit"))
     equal(done.stats["virtual_ns"], 3 * 10**9)
     assert len(done.out.splitlines()) in (3, 4), done.out
+
+
+def test_clock_of_the_host_keeps_step_with_real_time(denali):
+    begun, before = time.monotonic(), os.times()
+    done = denali.stats("run", denali.guest("clock"), "-n", 3, "--clock", "host", "--", "count=2")
+    taken, after = time.monotonic() - begun, os.times()
+    equal((done.returncode, len(done.out.splitlines())), (0, 6))
+    assert 1.0 <= taken < 2.5, taken
+    equal(done.stats["clock_lost_ns"], 0)
+    busy = after.children_user + after.children_system - before.children_user - before.children_system
+    assert busy < 0.5, f"{busy} s of processor time while it waited"
+
+
+def test_clock_of_the_host_stops_at_the_limit(denali):
+    begun = time.monotonic()
+    done = denali.stats("run", denali.guest("echo"), "--clock", "host", "--until", "300ms", "--net", "dgram:local")
+    equal((done.returncode, done.stats["end"], done.stats["virtual_ns"]), (0, "limit", 300 * 10**6))
+    assert time.monotonic() - begun >= 0.3
+
+
+def test_clock_of_a_slow_host_gives_up_and_says_so(denali):
+    done = denali.stats("run", denali.guest("spin"), "-n", 2, "--clock", "host", "--cpu-mhz", 100000, "--engine", "step",
+                        "--instructions", "10M", "--", "count=1000000000")
+    assert done.stats["clock_lost_ns"] > 0
+    contains(done.err, "the host is too slow for this load")
+
+
+def test_capture_shows_everything_with_the_reason(denali):
+    done = denali.stats("run", denali.guest("echo"), "-n", 3, "--net", f"pcap:in={denali.capture}", "--capture",
+                        "all.pcapng", "--link", "0-1:delay=1ms,loss=20%", "--", "net=10.64.0.1/10")
+    with open(denali.path("all.pcapng"), "rb") as file:
+        content = file.read()
+    for text in (b"pcap", b"vm 2", b"dropped: for nobody", b"lost by the link of vm"):
+        assert text in content, text
+    frames = done.stats["frames"]
+    equal(frames["in"] + frames["out"] + frames["copies"],
+          sum(frames[name] for name in ("delivered", "outside", "unclaimed", "rx_dropped", "link_dropped", "held")))
+    assert frames["link_dropped"] > 0
+
+
+def test_links_are_the_same_with_the_same_seed(denali):
+    run = ["run", denali.guest("echo"), "-n", 50, "-q", "--net", f"pcap:in={denali.capture}", "--link", "all:loss=5%"]
+    digests = [denali.stats(*run, "--seed", seed).stats["digest"] for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2], digests
+    equal(denali("verify", *run[1:]).returncode, 0)
 
 
 def test_limit_of_instructions_is_exact(denali):

@@ -40,7 +40,6 @@ static void bench_init(struct bench *b, const uint8_t *program, size_t size)
     k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
     k->scheduler = round_robin_new();
     k->gate = gate_open_new();
-    input_init(&k->input, -1);
     switch_init(&k->network, NULL);
     b->config = (struct machine_config){.queue_frames = 4, .wire = &k->network.wire};
     b->boot = (struct machine_boot){.arguments = ""};

@@ -19,6 +19,10 @@ static bool parse(struct options *options, char *line)
     bool good_ = parse(options, line_)
 
 /* The line is refused, and the message is this. */
+#define NETWORKS                                                                                                       \
+    "live:IFACE, user[,fwd=tcp:[HOST:]HOSTPORT:VM:PORT], tap:NAME, dgram:LOCAL[,REMOTE], pcap:in=FILE[,out=FILE] or "  \
+    "none"
+
 static void expect_refusal(const char *text, const char *message)
 {
     char line[200];
@@ -183,11 +187,8 @@ Test(options, unknown_word_names_the_nearest)
 
 Test(options, option_of_the_design_is_not_in_this_version)
 {
-    expect_refusal("run a.elf --clock host", "--clock is not in this version");
     expect_refusal("run a.elf --record=1", "--record is not in this version");
     expect_refusal("replay x", "'denali replay' is not in this version");
-    expect_refusal("run a.elf --net user",
-                   "--net: user is not in this version; it has pcap:in=FILE[,out=FILE] and none");
 }
 
 Test(options, size_without_sense_says_what_is_accepted)
@@ -236,6 +237,60 @@ Test(options, net_malformed_is_refused)
     expect_refusal("run a.elf --net pcap:", "--net: pcap: has in=FILE and out=FILE, but no ''");
     expect_refusal("run a.elf --net pcap:in", "--net: in= needs a file name");
     expect_refusal("run a.elf --net pcap:in=a,in=b", "--net: in= is there twice");
+}
+
+Test(options, networks_gather_and_bring_the_hosts_clock)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --net tap:t0 --net pcap:in=i.pcap --net dgram:a,b --seed 7");
+    cr_assert(good_);
+    cr_assert_eq(options.config.net_count, 2);
+    cr_assert_str_eq(options.config.nets[1], "dgram:a,b");
+    cr_assert_str_eq(options.config.net_in, "i.pcap");
+    cr_assert(options.config.clock == DENALI_CLOCK_HOST && options.config.seed == 7);
+    options_drop(&options);
+}
+
+Test(options, network_none_takes_them_back)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --net tap:t0 --net none");
+    cr_assert(good_);
+    cr_assert(options.config.net_count == 0 && options.config.clock == DENALI_CLOCK_VIRTUAL);
+    options_drop(&options);
+}
+
+Test(options, clock_is_the_hosts_if_asked)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --clock host");
+    cr_assert(good_);
+    cr_assert_eq(options.config.clock, DENALI_CLOCK_HOST);
+    options_drop(&options);
+}
+
+Test(options, networks_outside_do_not_go_with_virtual_time)
+{
+    expect_refusal("run a.elf --clock virtual --net tap:t0",
+                   "--clock: virtual time goes too fast for tap:t0; leave it at host");
+    expect_refusal("verify a.elf --net tap:t0", "--net: 'denali verify' runs twice, which no network outside does");
+    expect_refusal("run a.elf --net foo", "--net: 'foo' is not a network: write " NETWORKS);
+    expect_refusal("run a.elf --net tap:", "--net: tap:: write tap:NAME, a name of 1 to 15 bytes");
+}
+
+Test(options, links_and_capture_are_taken)
+{
+    struct options options;
+    PARSE(&options, "run a.elf --link all:delay=1ms --link 3:loss=1% --capture c.pcapng");
+    cr_assert(good_);
+    cr_assert_eq(options.config.link_count, 2);
+    cr_assert_str_eq(options.config.links[1], "3:loss=1%");
+    cr_assert_str_eq(options.config.capture, "c.pcapng");
+    options_drop(&options);
+    expect_refusal("run a.elf --link 3", "--link: '3' names no machines: write N:, N-M: or all:, then delay=, rate=, "
+                                         "loss=, dup= or reorder=");
+    expect_refusal("run a.elf --seed x", "--seed: 'x' is not a number below 2^64");
+    expect_refusal("run a.elf --capture=", "--capture: the file name is empty");
 }
 
 Test(options, trace_of_absent_machine_is_refused)

@@ -62,7 +62,6 @@ static void start_kernel(struct kernel *k)
     k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
     k->scheduler = round_robin_new();
     k->gate = gate_open_new();
-    input_init(&k->input, -1);
     switch_init(&k->network, NULL);
 }
 

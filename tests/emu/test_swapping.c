@@ -43,7 +43,6 @@ static struct bench *bench_new(const uint8_t *program, size_t size, bool fifo)
     k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
     k->scheduler = round_robin_new();
     k->gate = fifo ? gate_fifo_new(FRAMES) : gate_open_new();
-    input_init(&k->input, -1);
     switch_init(&k->network, NULL);
     kernel_swapping_init(k);
     k->pager = pager_new(b->pool, swap_new(fake_store_init(&b->store, BLOCK_PAGES * PAGE_SIZE, 1)), &k->pager_host,
@@ -129,7 +128,7 @@ static void send(struct bench *b, const uint8_t mac[6])
     struct packet *packet = packet_new(60);
     memset(packet->bytes, 0, 60);
     memcpy(packet->bytes, mac, 6);
-    switch_receive(&b->kernel.network, packet);
+    switch_receive(&b->kernel.network, 0, packet);
     packet_unref(packet);
 }
 

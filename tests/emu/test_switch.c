@@ -8,35 +8,73 @@
 #define QUEUE    4
 #define LOG_SIZE 64
 
-struct bench;
-
-struct fake_outside {
-    struct switch_outside outside;
-    uint32_t from[LOG_SIZE];
+struct fake_backend {
+    struct net_backend base;
     uint8_t mark[LOG_SIZE]; /* byte 13 of the frame */
     uint32_t count;
 };
 
+struct fake_observer {
+    struct switch_observer observer;
+    struct switch_fate fate; /* of the last frame */
+    uint32_t from, passed, missed;
+};
+
 struct bench {
     struct network_switch network;
-    struct fake_outside outside;
+    struct fake_backend backend;
+    struct fake_observer observer;
     struct fake_line lines[MACHINES];
     struct fake_memory memory;
     struct nic nics[MACHINES];
+    struct event_queue events;
+    struct clock clock;
+    struct link_spec spec;
 };
 
-static void outside_send(struct switch_outside *outside, uint32_t from, struct packet *packet)
+static void backend_send(struct net_backend *base, struct packet *packet)
 {
-    struct fake_outside *fake = container_of(outside, struct fake_outside, outside);
-    fake->from[fake->count % LOG_SIZE] = from;
+    struct fake_backend *fake = container_of(base, struct fake_backend, base);
     fake->mark[fake->count % LOG_SIZE] = packet->bytes[13];
     fake->count++;
 }
 
-static void bench_init(struct bench *bench, bool with_outside)
+static const struct net_backend_ops backend_ops = {.send = backend_send};
+
+static void observe_passed(struct switch_observer *observer, uint32_t from, struct packet *packet,
+                           const struct switch_fate *fate)
 {
-    *bench = (struct bench){.outside = {.outside = {outside_send}}, .memory = FAKE_MEMORY};
-    switch_init(&bench->network, with_outside ? &bench->outside.outside : NULL);
+    struct fake_observer *fake = container_of(observer, struct fake_observer, observer);
+    cr_assert_geq(packet->length, DENALI_FRAME_MIN);
+    fake->from = from;
+    fake->fate = *fate;
+    fake->passed++;
+}
+
+static void observe_missed(struct switch_observer *observer, uint32_t machine, struct packet *packet)
+{
+    struct fake_observer *fake = container_of(observer, struct fake_observer, observer);
+    (void)machine, (void)packet;
+    fake->missed++;
+}
+
+/* With a link for all machines, if there is a shape. */
+static void bench_init_shaped(struct bench *bench, bool with_backend, const struct link_shape *shape)
+{
+    *bench = (struct bench){
+        .backend.base.ops = &backend_ops,
+        .observer.observer = {observe_passed, observe_missed},
+        .memory = FAKE_MEMORY,
+        .clock.khz = 1000000,
+    };
+    event_queue_init(&bench->events);
+    switch_init(&bench->network, &bench->observer.observer);
+    if (with_backend)
+        cr_assert(switch_attach(&bench->network, &bench->backend.base));
+    if (shape) {
+        bench->spec = (struct link_spec){0, MACHINES - 1, *shape};
+        switch_shape(&bench->network, &bench->spec, 1, 7, &bench->events, &bench->clock);
+    }
     for (uint32_t i = 0; i < MACHINES; i++) {
         bench->lines[i] = (struct fake_line)FAKE_LINE;
         nic_init(&bench->nics[i], i, &bench->lines[i].line, &bench->network.wire, QUEUE);
@@ -44,11 +82,24 @@ static void bench_init(struct bench *bench, bool with_outside)
     }
 }
 
+static void bench_init(struct bench *bench, bool with_backend)
+{
+    bench_init_shaped(bench, with_backend, NULL);
+}
+
 static void bench_drop(struct bench *bench)
 {
     for (uint32_t i = 0; i < MACHINES; i++)
         bench->nics[i].device.ops->drop(&bench->nics[i].device);
     switch_drop(&bench->network);
+    event_queue_drop(&bench->events);
+}
+
+static void balance(const struct bench *bench)
+{
+    const struct switch_counters *c = &bench->network.counters;
+    cr_assert_eq(c->in + c->out + c->copies, c->delivered + c->outside + c->unclaimed + c->rx_dropped +
+                                                 c->link_dropped + switch_held(&bench->network));
 }
 
 /* An address: machine 0 and up; else one of these. */
@@ -66,7 +117,7 @@ static void from_outside(struct bench *bench, uint32_t to)
     struct packet *packet = packet_new(60);
     memset(packet->bytes, 0, 60);
     address(packet->bytes, to);
-    switch_receive(&bench->network, packet);
+    switch_receive(&bench->network, 0, packet);
     packet_unref(packet);
 }
 
@@ -115,7 +166,8 @@ Test(switch, unicast_from_outside_reaches_its_machine_only)
     cr_assert_eq(waiting_in_all(&bench), 1);
     cr_assert_eq(bench.lines[2].sources, DENALI_IRQ_NIC_RX);
     cr_assert(bench.network.counters.in == 1 && bench.network.counters.delivered == 1);
-    cr_assert_eq(bench.outside.count, 0);
+    cr_assert(bench.backend.count == 0 && bench.backend.base.counters.in == 1);
+    cr_assert_eq(bench.observer.from, SWITCH_OUTSIDE);
     bench_drop(&bench);
 }
 
@@ -149,6 +201,26 @@ Test(switch, broadcast_and_multicast_reach_all_but_the_sender)
         cr_assert(i == 3 || waiting(&bench, i) == 3);
     cr_assert_eq(bench.network.counters.delivered, MACHINES + 2 * (MACHINES - 1));
     cr_assert_eq(bench.network.counters.unclaimed, 0);
+    cr_assert_eq(bench.backend.count, 2);
+    balance(&bench);
+    bench_drop(&bench);
+}
+
+Test(switch, broadcast_passes_over_ports_that_are_vacant)
+{
+    struct bench bench;
+    struct nic far;
+    bench_init(&bench, true);
+    nic_init(&far, 1000000, &bench.lines[0].line, &bench.network.wire, QUEUE);
+    cr_assert(switch_plug(&bench.network, &far));
+    switch_unplug(&bench.network, &bench.nics[1]);
+    from_outside(&bench, TO_ALL);
+    cr_assert_eq(bench.network.counters.delivered, MACHINES);
+    cr_assert_eq(waiting(&bench, 1), 0);
+    cr_assert_eq(nic_receive_waiting(&far), 1);
+    balance(&bench);
+    switch_unplug(&bench.network, &far);
+    far.device.ops->drop(&far.device);
     bench_drop(&bench);
 }
 
@@ -162,7 +234,7 @@ Test(switch, broadcast_is_one_packet_shared_by_all)
     bench_drop(&bench);
 }
 
-Test(switch, unicast_between_machines_goes_to_receiver_and_outside)
+Test(switch, unicast_between_machines_goes_to_its_receiver_only)
 {
     struct bench bench;
     bench_init(&bench, true);
@@ -171,8 +243,12 @@ Test(switch, unicast_between_machines_goes_to_receiver_and_outside)
     switch_drain(&bench.network);
     cr_assert_eq(waiting(&bench, 4), 1);
     cr_assert_eq(waiting_in_all(&bench), 1);
-    cr_assert(bench.outside.count == 1 && bench.outside.from[0] == 1 && bench.outside.mark[0] == 77);
+    cr_assert_eq(bench.backend.count, 0);
     cr_assert(bench.network.counters.out == 1 && bench.network.counters.in == 0);
+    cr_assert(bench.observer.passed == 1 && bench.observer.from == 1 && bench.observer.fate.reached == 1);
+    cr_assert_eq(switch_port_counters(&bench.network, 1).sent, 1);
+    cr_assert_eq(switch_port_counters(&bench.network, 4).delivered, 1);
+    cr_assert_eq(switch_port_counters(&bench.network, 4000).delivered, 0);
     bench_drop(&bench);
 }
 
@@ -184,19 +260,19 @@ Test(switch, unicast_to_own_address_does_not_come_back)
     switch_drain(&bench.network);
     cr_assert_eq(waiting_in_all(&bench), 0);
     cr_assert_eq(bench.network.counters.unclaimed, 1);
-    cr_assert_eq(bench.outside.count, 1);
+    cr_assert_eq(bench.backend.count, 0);
     bench_drop(&bench);
 }
 
-Test(switch, foreign_address_is_the_outsides_where_there_is_one)
+Test(switch, foreign_address_is_the_backends_where_there_is_one)
 {
-    for (int with_outside = 0; with_outside < 2; with_outside++) {
+    for (int with_backend = 0; with_backend < 2; with_backend++) {
         struct bench bench;
-        bench_init(&bench, with_outside);
+        bench_init(&bench, with_backend);
         from_machine(&bench, 1, TO_FOREIGN, 0);
         switch_drain(&bench.network);
         cr_assert_eq(bench.network.counters.out, 1);
-        cr_assert_eq(bench.network.counters.unclaimed, with_outside ? 0 : 1);
+        cr_assert_eq(bench.network.counters.unclaimed, with_backend ? 0 : 1);
         bench_drop(&bench);
     }
 }
@@ -210,10 +286,10 @@ Test(switch, drain_takes_one_frame_of_each_sender_in_turn)
     for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
         cr_assert(from_machine(&bench, sent[i][0], TO_FOREIGN, sent[i][1]));
     switch_drain(&bench.network);
-    cr_assert_eq(bench.outside.count, 6);
-    cr_assert_arr_eq(bench.outside.mark, expected, sizeof(expected));
+    cr_assert_eq(bench.backend.count, 6);
+    cr_assert_arr_eq(bench.backend.mark, expected, sizeof(expected));
     switch_drain(&bench.network);
-    cr_assert_eq(bench.outside.count, 6);
+    cr_assert_eq(bench.backend.count, 6);
     cr_assert_null(bench.network.senders);
     bench_drop(&bench);
 }
@@ -226,6 +302,8 @@ Test(switch, full_receive_queue_loses_the_frame_counted)
         from_outside(&bench, 2);
     cr_assert_eq(bench.network.counters.delivered, QUEUE);
     cr_assert_eq(bench.network.counters.rx_dropped, 3);
+    cr_assert(bench.observer.fate.full == 1 && bench.observer.fate.first_full == 2);
+    cr_assert_eq(switch_port_counters(&bench.network, 2).rx_dropped, 3);
     cr_assert_eq(bench.lines[2].posts, QUEUE);
     bench_drop(&bench);
 }
@@ -258,8 +336,8 @@ Test(switch, unplug_of_a_sender_drops_its_frames_counted)
         from_machine(&bench, gone, TO_FOREIGN, 4);
         switch_drain(&bench.network);
         cr_assert_eq(bench.network.counters.out, 5);
-        for (uint32_t i = 0; i < bench.outside.count; i++)
-            cr_assert(bench.outside.from[i] != gone);
+        for (uint32_t i = 0; i < bench.backend.count; i++)
+            cr_assert(bench.backend.mark[i] != gone);
         bench_drop(&bench);
     }
 }
@@ -293,26 +371,23 @@ Test(switch, drain_ends_though_each_delivery_makes_a_frame)
     bench_drop(&bench);
 }
 
-/* Every unicast frame is accounted for, exactly once. */
-Test(switch, random_unicast_traffic_balances_to_the_frame)
+/* Every frame is accounted for, exactly once, at every moment; with perfect cables and with others. */
+static void random_traffic(const struct link_shape *shape)
 {
     struct bench bench;
-    uint64_t seed = 42, for_outside = 0, taken = 0, refused = 0;
-    bench_init(&bench, true);
+    uint64_t seed = 42, taken = 0, refused = 0;
+    bench_init_shaped(&bench, true, shape);
     for (int i = 0; i < 100000; i++) {
         uint32_t from = (uint32_t)(random_next(&seed) % MACHINES);
-        uint32_t to = (uint32_t)(random_next(&seed) % (MACHINES + 2));
-        to = to == MACHINES + 1 ? TO_FOREIGN : to;
+        uint32_t to = (uint32_t)(random_next(&seed) % (MACHINES + 4));
+        to = to > MACHINES ? TO_ALL + to - MACHINES - 1 : to;
         struct port_string string = {.address = 4096, .count = 2000};
         switch (random_next(&seed) % 4) {
         case 0:
             from_outside(&bench, to);
             break;
         case 1:
-            if (!from_machine(&bench, from, to, 0))
-                refused++;
-            else if (to == TO_FOREIGN)
-                for_outside++;
+            refused += !from_machine(&bench, from, to, 0);
             break;
         case 2:
             bench.nics[from].device.ops->string_in(&bench.nics[from].device, &bench.memory.memory, &string);
@@ -322,13 +397,58 @@ Test(switch, random_unicast_traffic_balances_to_the_frame)
             if (random_next(&seed) % 8 == 0)
                 switch_drain(&bench.network);
         }
+        bench.clock.cycles += 1000;
+        event_run(&bench.events, bench.clock.cycles);
+        balance(&bench);
     }
-    switch_drain(&bench.network);
     const struct switch_counters *count = &bench.network.counters;
-    cr_assert_eq(count->in + count->out, count->delivered + count->rx_dropped + count->unclaimed + for_outside);
     cr_assert_eq(count->delivered, taken + waiting_in_all(&bench));
-    cr_assert_eq(count->out, bench.outside.count);
+    cr_assert_eq(count->outside, bench.backend.count);
     cr_assert_eq(count->tx_dropped, refused);
-    cr_assert(count->rx_dropped > 100 && count->unclaimed > 100 && refused > 100 && for_outside > 100);
+    cr_assert(count->rx_dropped > 100 && count->unclaimed > 100 && refused > 100 && count->outside > 100);
+    cr_assert_eq(count->link_dropped > 100, shape != NULL);
+    bench_drop(&bench);
+}
+
+Test(switch, random_traffic_balances_to_the_frame)
+{
+    random_traffic(NULL);
+}
+
+Test(switch, random_traffic_through_links_balances_to_the_frame)
+{
+    random_traffic(&(struct link_shape){50000, 100000000, 20000, 50000, 100000});
+}
+
+Test(switch, link_takes_its_time_and_survives_its_machine)
+{
+    struct bench bench;
+    bench_init_shaped(&bench, true, &(struct link_shape){.delay_ns = 1000});
+    from_outside(&bench, 2);
+    from_machine(&bench, 3, TO_FOREIGN, 9);
+    switch_drain(&bench.network);
+    cr_assert(waiting_in_all(&bench) == 0 && bench.backend.count == 0 && switch_held(&bench.network) == 2);
+    switch_unplug(&bench.network, &bench.nics[2]);
+    switch_unplug(&bench.network, &bench.nics[3]);
+    event_run(&bench.events, 999);
+    cr_assert_eq(switch_held(&bench.network), 2);
+    event_run(&bench.events, 1000);
+    cr_assert(bench.backend.count == 1 && bench.backend.mark[0] == 9);
+    cr_assert(bench.network.counters.unclaimed == 1 && bench.observer.missed == 1);
+    balance(&bench);
+    bench_drop(&bench);
+}
+
+Test(switch, backends_beyond_the_last_are_refused)
+{
+    struct bench bench;
+    bench_init(&bench, true);
+    for (int i = 1; i < SWITCH_BACKENDS; i++)
+        cr_assert(switch_attach(&bench.network, &bench.backend.base));
+    cr_assert_not(switch_attach(&bench.network, &bench.backend.base));
+    from_machine(&bench, 0, TO_FOREIGN, 0);
+    switch_drain(&bench.network);
+    cr_assert_eq(bench.backend.count, SWITCH_BACKENDS);
+    balance(&bench);
     bench_drop(&bench);
 }

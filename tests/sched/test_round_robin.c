@@ -13,16 +13,21 @@ static void entities_init(struct sched_entity *entities, unsigned count)
         entities[i] = (struct sched_entity){.id = i};
 }
 
+/* Whoever is queued is counted. */
 static void add(struct scheduler *scheduler, struct sched_entity *entity, bool idled)
 {
+    uint32_t queued = scheduler->queued;
     entity->idled = idled;
     scheduler->ops->add(scheduler, entity);
+    cr_assert_eq(scheduler->queued, queued + 1);
 }
 
 /* The id of the next one, -1 for none. */
 static int next(struct scheduler *scheduler)
 {
+    uint32_t queued = scheduler->queued;
     struct sched_entity *entity = scheduler->ops->next(scheduler);
+    cr_assert_eq(scheduler->queued, entity ? queued - 1 : 0);
     if (!entity)
         return -1;
     cr_assert(!entity->queued && !entity->next && !entity->previous, "%u is still linked", entity->id);

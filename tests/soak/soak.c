@@ -167,7 +167,6 @@ static void start_kernel(struct world *w, enum cpu_engine engine, const struct d
     k->cpu = cpu_new(engine);
     k->scheduler = below(w, 2) ? round_robin_new() : lottery_new(draw(w));
     k->gate = below(w, 2) ? gate_open_new() : gate_fifo_new(frame_pool_left(w->pool));
-    input_init(&k->input, -1);
     switch_init(&k->network, NULL);
 }
 
@@ -274,7 +273,7 @@ static void act_frame(struct world *w)
     packet->bytes[13] = below(w, 2) ? 0 : 6;
     if (below(w, 16) == 0)
         memset(packet->bytes, 0xFF, 6);
-    switch_receive(&w->kernel.network, packet);
+    switch_receive(&w->kernel.network, 0, packet);
     packet_unref(packet);
 }
 
