@@ -56,6 +56,7 @@ static void lottery_add(struct scheduler *scheduler, struct sched_entity *entity
     entity->place = lottery->count;
     entity->queued = true;
     lottery->ready[lottery->count++] = entity;
+    scheduler->queued++;
 }
 
 #define FIRST SIZE_MAX /* the place of an entity in the stack */
@@ -67,6 +68,7 @@ static void lottery_add_first(struct scheduler *scheduler, struct sched_entity *
     entity->queued = true;
     entity->next = lottery->first;
     lottery->first = entity;
+    scheduler->queued++;
 }
 
 /* The last one takes the place of one that leaves. */
@@ -95,6 +97,7 @@ static void lottery_remove(struct scheduler *scheduler, struct sched_entity *ent
     else
         ready_remove(lottery, entity);
     entity->queued = false;
+    scheduler->queued--;
 }
 
 static struct sched_entity *winner(struct lottery *lottery)

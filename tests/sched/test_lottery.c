@@ -39,7 +39,9 @@ static void add(struct arena *arena, unsigned id, bool idled)
 /* The id of the next one, -1 for none. */
 static int next(struct arena *arena)
 {
+    uint32_t queued = arena->scheduler->queued;
     struct sched_entity *entity = arena->scheduler->ops->next(arena->scheduler);
+    cr_assert_eq(arena->scheduler->queued, entity ? queued - 1 : 0);
     cr_assert(!entity || (!entity->queued && !entity->idled && !entity->next));
     return entity ? (int)entity->id : -1;
 }
