@@ -38,7 +38,7 @@ static bool has_room(const struct gate_fifo *gate, const struct gate_entity *ent
 
 static void grant(struct gate_fifo *gate, struct gate_entity *entity)
 {
-    gate->granted += entity->frames - entity->granted;
+    gate->granted = gate->granted - entity->granted + entity->frames;
     entity->granted = entity->frames;
 }
 

@@ -12,8 +12,8 @@
 /* A machine, as the gatekeeper sees it. */
 struct gate_entity {
     struct gate_entity *next, *previous; /* among those that wait */
-    uint64_t frames;                     /* what it is thought to need: set by the kernel before each call */
-    uint64_t granted;                    /* the policy's: what is set aside for it */
+    uint32_t frames;                     /* what it is thought to need: set by the kernel before each call */
+    uint32_t granted;                    /* the policy's: what is set aside for it */
     uint32_t quanta;                     /* the policy's: how many it had since it was admitted */
     bool waiting, admitted;
 };

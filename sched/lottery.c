@@ -96,6 +96,7 @@ static void lottery_remove(struct scheduler *scheduler, struct sched_entity *ent
         stack_remove(lottery, entity);
     else
         ready_remove(lottery, entity);
+    entity->place = 0;
     entity->queued = false;
     scheduler->queued--;
 }

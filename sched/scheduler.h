@@ -10,8 +10,11 @@
 
 /* A machine, as its scheduler sees it. */
 struct sched_entity {
-    struct sched_entity *next, *previous; /* in the policy's queue; NULL when not queued */
-    size_t place;                         /* the policy's */
+    struct sched_entity *next; /* in the policy's queue; NULL when not queued */
+    union {                    /* the same; which of them is the policy's affair */
+        struct sched_entity *previous;
+        size_t place;
+    };
     uint32_t id;
     bool queued;
     /* Left by itself since its last quantum: compensated when it comes back (paper, 2.2). Set by the kernel before

@@ -8,7 +8,7 @@ Test(gate_open, whoever_wants_to_run_may_and_may_stay)
     struct gatekeeper *gate = gate_open_new();
     struct gate_entity entities[100] = {0};
     for (unsigned i = 0; i < 100; i++) {
-        entities[i].frames = UINT64_MAX;
+        entities[i].frames = UINT32_MAX;
         cr_expect(gate->ops->admit(gate, &entities[i]));
         cr_expect(entities[i].admitted && !entities[i].waiting);
     }
