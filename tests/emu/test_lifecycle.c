@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "../../emu/kernel.h"
 #include "../devices/temporary.h"
+#include "kernel_bench.h"
 #include "tiny_image.h"
 
 enum { MEMORY = 64 << 10, FRAMES = 64 };
@@ -28,19 +28,7 @@ static void bench_init(struct bench *b, const uint8_t *program, size_t size)
     *b = (struct bench){.pool = frame_pool_new(FRAMES)};
     size = tiny_image(file, sizeof(file), program, size);
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, b->error, sizeof(b->error)));
-    k->clock = (struct clock){.khz = 1000000};
-    k->host = (struct machine_host){.posted = kernel_machine_posted,
-                                    .timed_out = kernel_timed_out,
-                                    .fetch = kernel_machine_fetch,
-                                    .events = &k->events,
-                                    .clock = &k->clock};
-    k->quantum = 1000;
-    k->end_cycles = k->end_instructions = k->machine_instructions = UINT64_MAX;
-    k->last_running = UINT32_MAX;
-    k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
-    k->scheduler = round_robin_new();
-    k->gate = gate_open_new();
-    switch_init(&k->network, NULL);
+    kernel_bench_init(k, gate_open_new());
     b->config = (struct machine_config){.queue_frames = 4, .wire = &k->network.wire};
     b->boot = (struct machine_boot){.arguments = ""};
 }
@@ -49,12 +37,7 @@ static void bench_drop(struct bench *b)
 {
     struct kernel *k = &b->kernel;
     kernel_destroy_all(k);
-    vm_table_drop(&k->vms);
-    switch_drop(&k->network);
-    event_queue_drop(&k->events);
-    k->scheduler->ops->free(k->scheduler);
-    k->gate->ops->free(k->gate);
-    cpu_free(k->cpu);
+    kernel_bench_drop(k);
     image_drop(&b->image);
     frame_pool_free(b->pool);
 }
@@ -68,10 +51,7 @@ static struct vm *create(struct bench *b)
 
 static enum denali_progress run(struct bench *b)
 {
-    enum denali_progress progress = DENALI_RUNNING;
-    for (unsigned turns = 0; turns < 1000 && progress == DENALI_RUNNING; turns++)
-        progress = kernel_turn(&b->kernel);
-    return progress;
+    return kernel_bench_run(&b->kernel, 1000);
 }
 
 /* mov eax, 7; 0F 3F 01 */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
  * Whole simulations of real guests through the library's interface: the invariants of docs/design.md.
- * DENALI_TEST_GUESTS is the folder of the guests' images.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -10,34 +9,10 @@
 #include <unistd.h>
 
 #include "../../devices/host/capture.h"
-#include "../../emu/libdenali.h"
+#include "simulation_run.h"
 #include "tiny_image.h"
 
 #define CAPTURE TEST_DATA "/lan-100.pcap"
-
-struct run {
-    struct denali_config config;
-    struct denali *d;
-    char image[512];
-};
-
-static void prepare(struct run *run, const char *guest, uint32_t machines)
-{
-    const char *folder = getenv("DENALI_TEST_GUESTS");
-    cr_assert_not_null(folder);
-    snprintf(run->image, sizeof(run->image), "%s/%s.elf", folder, guest);
-    denali_config_init(&run->config);
-    run->config.image = run->image;
-    run->config.machines = machines;
-    run->config.console = DENALI_CONSOLE_NONE;
-}
-
-static void start(struct run *run)
-{
-    char error[256];
-    run->d = denali_new(&run->config, error, sizeof(error));
-    cr_assert_not_null(run->d, "%s", error);
-}
 
 static enum denali_progress finish(struct run *run)
 {

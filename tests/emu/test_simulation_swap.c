@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
  * Whole simulations of real guests that have far too few frames: swapping changes nothing but time.
- * DENALI_TEST_GUESTS is the folder of the guests' images.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -10,27 +9,10 @@
 #include <unistd.h>
 
 #include "../../emu/cost.h"
-#include "../../emu/libdenali.h"
+#include "simulation_run.h"
 #include "tiny_image.h"
 
 #define CAPTURE TEST_DATA "/lan-100.pcap"
-
-struct run {
-    struct denali_config config;
-    struct denali *d;
-    char image[512];
-};
-
-static void prepare(struct run *run, const char *guest, uint32_t machines)
-{
-    const char *folder = getenv("DENALI_TEST_GUESTS");
-    cr_assert_not_null(folder);
-    snprintf(run->image, sizeof(run->image), "%s/%s.elf", folder, guest);
-    denali_config_init(&run->config);
-    run->config.image = run->image;
-    run->config.machines = machines;
-    run->config.console = DENALI_CONSOLE_NONE;
-}
 
 /* Frames for so many blocks beside those of the image. */
 static void press(struct run *run, uint32_t block, uint64_t blocks)
@@ -48,13 +30,6 @@ static void press(struct run *run, uint32_t block, uint64_t blocks)
     run->config.swap_block = block;
     run->config.swap_memory = 256 << 20;
     run->config.frames = (stats.memory.frames - 1) * DENALI_PAGE_SIZE + blocks * block;
-}
-
-static void start(struct run *run)
-{
-    char error[256];
-    run->d = denali_new(&run->config, error, sizeof(error));
-    cr_assert(run->d, "%s", error);
 }
 
 static enum denali_progress finish(struct run *run, uint64_t quanta)

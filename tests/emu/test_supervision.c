@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../../emu/kernel.h"
 #include "../../emu/supervision.h"
+#include "kernel_bench.h"
 #include "tiny_image.h"
 
 enum { MEMORY = 64 << 10, FRAMES = 4096, MACHINES_MAX = 1100 };
@@ -48,29 +48,9 @@ static void add_image(struct bench *b, const char *name, const uint8_t *program,
     unlink(path);
 }
 
-static void start_kernel(struct kernel *k)
-{
-    k->clock = (struct clock){.khz = 1000000};
-    k->host = (struct machine_host){.posted = kernel_machine_posted,
-                                    .timed_out = kernel_timed_out,
-                                    .fetch = kernel_machine_fetch,
-                                    .events = &k->events,
-                                    .clock = &k->clock};
-    k->quantum = 1000;
-    k->end_cycles = k->end_instructions = k->machine_instructions = UINT64_MAX;
-    k->last_running = UINT32_MAX;
-    k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
-    k->scheduler = round_robin_new();
-    k->gate = gate_open_new();
-    switch_init(&k->network, NULL);
-}
-
 static enum denali_progress run(struct bench *b)
 {
-    enum denali_progress progress = DENALI_RUNNING;
-    for (unsigned turns = 0; turns < 10000 && progress == DENALI_RUNNING; turns++)
-        progress = kernel_turn(&b->kernel);
-    return progress;
+    return kernel_bench_run(&b->kernel, 10000);
 }
 
 static void bench_init(struct bench *b, uint64_t frames)
@@ -82,7 +62,7 @@ static void bench_init(struct bench *b, uint64_t frames)
 
     *b = (struct bench){.pool = frame_pool_new(frames), .host = &s->host};
     cr_assert(image_load_bytes(&b->own, "own", file, size, b->pool, MEMORY, b->error, sizeof(b->error)));
-    start_kernel(k);
+    kernel_bench_init(k, gate_open_new());
     supervision_init(s, k, b->pool, NULL, &b->own);
     cr_assert(supervision_reserve(s, 1));
     add_image(b, "writes", writes, sizeof(writes));
@@ -108,12 +88,7 @@ static void bench_drop(struct bench *b)
     struct kernel *k = &b->kernel;
     kernel_destroy_all(k);
     supervision_drop(&b->supervision);
-    vm_table_drop(&k->vms);
-    switch_drop(&k->network);
-    event_queue_drop(&k->events);
-    k->scheduler->ops->free(k->scheduler);
-    k->gate->ops->free(k->gate);
-    cpu_free(k->cpu);
+    kernel_bench_drop(k);
     image_drop(&b->own);
     frame_pool_free(b->pool);
 }

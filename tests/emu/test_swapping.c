@@ -3,10 +3,8 @@
  * The kernel's part of swapping: what happens to machines that are swapped out as a whole or wait for a page, and to
  * those whose memory is lost; the others go on and nothing is left over.
  */
-#include <stdint.h>
-
-#include "../../emu/kernel.h"
 #include "fake_store.h"
+#include "kernel_bench.h"
 #include "tiny_image.h"
 
 enum { MEMORY = (1 << 20) + (256 << 10), BLOCK_PAGES = 1, FRAMES = SPACE_PINS + 1 };
@@ -31,19 +29,7 @@ static struct bench *bench_new(const uint8_t *program, size_t size, bool fifo)
     b->pool = frame_pool_new(FRAMES + 1);
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, b->error, sizeof(b->error)));
     cr_assert_eq(frame_pool_left(b->pool), FRAMES);
-    k->clock = (struct clock){.khz = 1000000};
-    k->host = (struct machine_host){.posted = kernel_machine_posted,
-                                    .timed_out = kernel_timed_out,
-                                    .fetch = kernel_machine_fetch,
-                                    .events = &k->events,
-                                    .clock = &k->clock};
-    k->quantum = 1000;
-    k->end_cycles = k->end_instructions = k->machine_instructions = UINT64_MAX;
-    k->last_running = UINT32_MAX;
-    k->cpu = cpu_new(CPU_ENGINE_BLOCKS);
-    k->scheduler = round_robin_new();
-    k->gate = fifo ? gate_fifo_new(FRAMES) : gate_open_new();
-    switch_init(&k->network, NULL);
+    kernel_bench_init(k, fifo ? gate_fifo_new(FRAMES) : gate_open_new());
     kernel_swapping_init(k);
     k->pager = pager_new(b->pool, swap_new(fake_store_init(&b->store, BLOCK_PAGES * PAGE_SIZE, 1)), &k->pager_host,
                          &k->costs, &k->clock);
@@ -58,13 +44,8 @@ static void bench_free(struct bench *b)
     kernel_destroy_all(k);
     cr_expect_eq(b->store.stored, 0, "blocks are left in the store");
     cr_expect_eq(k->pager->counters.swapped, 0);
-    vm_table_drop(&k->vms);
-    switch_drop(&k->network);
-    event_queue_drop(&k->events);
-    k->scheduler->ops->free(k->scheduler);
-    k->gate->ops->free(k->gate);
+    kernel_bench_drop(k);
     pager_free(k->pager);
-    cpu_free(k->cpu);
     image_drop(&b->image);
     cr_expect_eq(frame_pool_used(b->pool), 0);
     frame_pool_free(b->pool);
@@ -82,10 +63,7 @@ static struct vm *create(struct bench *b)
 
 static enum denali_progress run(struct bench *b)
 {
-    enum denali_progress progress = DENALI_RUNNING;
-    for (unsigned turns = 0; turns < 5000 && progress == DENALI_RUNNING; turns++)
-        progress = kernel_turn(&b->kernel);
-    return progress;
+    return kernel_bench_run(&b->kernel, 5000);
 }
 
 static void push_out(struct bench *b)
