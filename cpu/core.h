@@ -30,8 +30,9 @@
 #endif
 
 /* Tail calls: an operation's last act is a jump to the next. Where the compiler cannot promise that (gcc without
- * optimisation, sanitizers), operations return the next one to a loop instead. */
-#if defined(__SANITIZE_ADDRESS__)
+ * optimisation, sanitizers), or the build says so, operations return the next one to a loop instead. */
+#if defined(CPU_TAIL_CALLS)
+#elif defined(__SANITIZE_ADDRESS__)
 #define CPU_TAIL_CALLS 0
 #elif defined(__clang__)
 #if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer) || __has_feature(memory_sanitizer)
