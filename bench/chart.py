@@ -89,7 +89,8 @@ class Plot:
 
     def __init__(self, xs, ys):
         self.x_marks = marks_between(min(xs), max(xs), (1,))
-        self.y_marks = marks_between(0.99 * min(ys), 1.01 * max(ys), (1,))
+        few = max(ys) < 10 * min(ys)
+        self.y_marks = marks_between(0.99 * min(ys), 1.01 * max(ys), range(1, 10) if few else (1,))
 
     def x(self, value):
         first, last = self.x_marks[0], self.x_marks[-1]
@@ -103,10 +104,10 @@ class Plot:
         bottom, right = PLOT_TOP + PLOT_HEIGHT, PLOT_LEFT + PLOT_WIDTH
         for mark in self.x_marks:
             yield line(self.x(mark), PLOT_TOP, self.x(mark), bottom, "#dde1e5")
-            yield text(self.x(mark), bottom + 17, f"{mark:,g}", 11, "middle")
+            yield text(self.x(mark), bottom + 17, number(mark), 11, "middle")
         for mark in self.y_marks:
             yield line(PLOT_LEFT, self.y(mark), right, self.y(mark), "#dde1e5")
-            yield text(PLOT_LEFT - 8, self.y(mark) + 4, f"{mark:,g}", 11, "end")
+            yield text(PLOT_LEFT - 8, self.y(mark) + 4, number(mark), 11, "end")
         yield text((PLOT_LEFT + right) / 2, bottom + 40, x_label, 12, "middle")
         yield text(PLOT_LEFT - 60, PLOT_TOP - 14, y_label)
 
@@ -116,6 +117,10 @@ class Plot:
         yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
         for x, y in places:
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>'
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def line(x1, y1, x2, y2, colour):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * First every server is asked once, so that all are there; then come requests that only warm up, then those that
- * count. There are `window` requests under way all the time.
+ * First every server is asked for all that it has in use, so that whatever finds room in memory is there; then come
+ * requests that only warm up, then those that count. There are `window` requests under way all the time.
  */
 #include "draw.h"
 #include "libc.h"
@@ -22,7 +22,8 @@ struct client {
     uint64_t random;
     uint32_t servers, window, warm, count;
     struct request *requests;
-    uint32_t asked, answered; /* of servers + warm + count */
+    uint32_t first;           /* requests before chance begins */
+    uint32_t asked, answered; /* of first + warm + count */
     uint32_t wrong;           /* frames that are not what they should be */
     uint64_t began, bytes;    /* of those that count */
     union {
@@ -33,20 +34,22 @@ struct client {
 
 static uint32_t total(const struct client *c)
 {
-    return c->servers + c->warm + c->count;
+    return c->first + c->warm + c->count;
 }
 
-static uint32_t server_choose(struct client *c)
+/* Whom to ask next, and which lot: each server in turn, from one part to the next; then as chance has it. */
+static void request_choose(struct client *c, struct request *r)
 {
-    return 1 + (c->asked < c->servers ? c->asked : zipf_draw(&c->zipf, &c->random));
+    bool by_lot = c->asked >= c->first;
+    r->server = 1 + (by_lot ? zipf_draw(&c->zipf, &c->random) : c->asked % c->servers);
+    r->draw = by_lot ? (uint32_t)(random_next(&c->random) >> 40) : c->asked / c->servers * parts_of(c->settings);
 }
 
 static void request_send(struct client *c, struct request *r)
 {
     struct message *message = &c->output.message;
-    r->server = server_choose(c);
+    request_choose(c, r);
     r->serial += c->window;
-    r->draw = (uint32_t)(random_next(&c->random) >> 40);
     r->parts = 0;
     c->asked++;
     message_address(message, r->server, PORT_SERVER, 0);
@@ -82,7 +85,7 @@ static void frame_input(struct client *c, uint32_t from, uint32_t length)
     c->bytes += length;
     if (++r->parts < parts_of(c->settings))
         return;
-    if (++c->answered == c->servers + c->warm) {
+    if (++c->answered == c->first + c->warm) {
         c->began = time_now();
         c->bytes = 0;
     }
@@ -107,10 +110,13 @@ static bool client_init(struct client *c, char **argv)
     c->warm = argument_number(argv, "warm", 0);
     c->count = argument_number(argv, "requests", 1000);
     c->random = argument_number(argv, "seed", 1);
-    if (c->servers == 0 || c->window == 0 || c->count == 0 || (uint64_t)c->servers + c->warm + c->count > UINT32_MAX) {
+    uint32_t parts = parts_of(c->settings);
+    uint64_t first = (uint64_t)c->servers * ((pages_in_use(c->settings) + parts - 1) / parts);
+    if (c->servers == 0 || c->window == 0 || c->count == 0 || first + c->warm + c->count > UINT32_MAX) {
         printf("servers, window and requests: at least 1, and no more than 32 bits hold\n");
         return false;
     }
+    c->first = (uint32_t)first;
     c->requests = malloc(c->window * sizeof(*c->requests));
     if (c->requests == NULL || !zipf_init(&c->zipf, c->servers, argument_number(argv, "alpha", 100))) {
         printf("window=%u servers=%u: need more memory than this machine has\n", c->window, c->servers);

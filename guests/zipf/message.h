@@ -42,6 +42,11 @@ void message_address(struct message *, uint32_t to, uint16_t port, size_t length
  * what is behind it. */
 bool message_check(const struct message *, size_t frame_length, uint16_t port, uint32_t *from, uint32_t *length);
 
+static inline uint32_t pages_in_use(const struct settings *s)
+{
+    return (s->pages + s->spread - 1) / s->spread;
+}
+
 static inline uint32_t parts_of(const struct settings *s)
 {
     return (s->object + PART_BYTES - 1) / PART_BYTES;
@@ -56,7 +61,7 @@ static inline uint32_t part_length(const struct settings *s, uint32_t part)
 /* The word of a server's memory where a part of an answer begins. */
 static inline uint32_t part_place(const struct settings *s, uint32_t draw, uint32_t part)
 {
-    uint32_t in_use = (s->pages + s->spread - 1) / s->spread, place = draw + part;
+    uint32_t in_use = pages_in_use(s), place = draw + part;
     return place % in_use * s->spread * PAGE_WORDS + place / in_use % (PAGE_WORDS / PART_WORDS) * PART_WORDS;
 }
 

@@ -4,7 +4,7 @@
  * client chooses servers by Zipf's law and checks every byte of what they answer.
  * Arguments of all: object=BYTES of an answer (2258); pages=N that a server keeps (64), of which every spread=N-th is
  * in use (16). Of the client: servers=N (1); alpha=N, hundredths of Zipf's exponent (100); window=N requests under way
- * at once (16); warm=N requests before those that are counted (0); requests=N that are (1000); seed=N (1).
+ * at once (16); warm=N requests by lot before those that are counted (0); requests=N that are (1000); seed=N (1).
  */
 #include "libc.h"
 #include "roles.h"

@@ -45,7 +45,7 @@ CASES = [
     ("zipf_without_servers_says_so", "zipf", [], "servers=0", "", 1,
      "servers, window and requests: at least 1, and no more than 32 bits hold\n"),
     ("zipf_server_that_does_not_answer_is_missed", "zipf", ["-n", "2"], "servers=2 requests=10", "", 1,
-     "vm 0: 3 requests without an answer, 0 wrong frames\n"),
+     "vm 0: 4 requests without an answer, 0 wrong frames\n"),
     ("crash_unknown_way", "crash", [], "how=x", "", 1, "x: give how=NAME; how=list prints the names\n"),
 ]
 
