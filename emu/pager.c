@@ -50,7 +50,7 @@ static bool is_pinned(const struct replacement_host *host, const struct resident
 
     bool runs = space == pager->running;
 
-    if (runs && block->number == 0)
+    if ((runs && block->number == 0) || (space == pager->asking && block->number == pager->asked))
         return true;
     if (!runs && (pager->pressure > (space == pager->favoured) || !block->owner->active))
         return false;
@@ -372,7 +372,7 @@ static bool block_in(struct pager *pager, struct space *space, struct space_node
     return true;
 }
 
-bool pager_bring(struct pager *pager, struct space *space, uint32_t number, bool write)
+static bool bring(struct pager *pager, struct space *space, uint32_t number, bool write)
 {
     bool own;
     struct space_node *leaf = space_leaf(space, number, &own);
@@ -388,6 +388,17 @@ bool pager_bring(struct pager *pager, struct space *space, uint32_t number, bool
         return false;
     }
     return (pager_make_room(pager, 1) && !space->trouble) || no_room(space);
+}
+
+/* A page that is to be written can need its block, and then a frame more, for which that block must not leave again:
+ * also in a machine that idles, whose pins do not count, and whose memory a device writes. */
+bool pager_bring(struct pager *pager, struct space *space, uint32_t number, bool write)
+{
+    pager->asking = space;
+    pager->asked = block_first(pager, number);
+    bool brought = bring(pager, space, number, write);
+    pager->asking = NULL;
+    return brought;
 }
 
 const uint8_t *pager_peek(const struct space *space, uint32_t number, uint8_t **block, uint32_t *block_number)

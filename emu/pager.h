@@ -42,6 +42,8 @@ struct pager {
     struct disk_clock *disks; /* of each of swap's; owned */
 
     struct space *running;  /* its page 0 is pinned; NULL: no machine runs */
+    struct space *asking;   /* whose block is being brought in, or made room in; NULL: none is */
+    uint32_t asked;         /* first page of that block: until then it stays, whoever it belongs to */
     unsigned pressure;      /* 1: what others have pinned does not count, but for the favoured one; 2: nor does its */
     struct space *favoured; /* one of those that wait: it gets all it asks for, then another; NULL: none */
     const struct space *served; /* the last favoured one; only compared */

@@ -280,6 +280,32 @@ Test(pager, what_an_active_machine_waits_for_goes_last)
     bench_free(b);
 }
 
+/* As a device does that writes into the memory of a machine which idles. */
+static void write_beside_what_left(bool lru)
+{
+    struct bench *b = bench_new(4, 4, lru);
+    struct space idle, waiting;
+    space_new(b, &idle);
+    space_new(b, &waiting);
+    cr_assert(put(&idle, 4 * PAGE_SIZE, 4));
+    push_out(b);
+    replacement_set_active(b->pager->policy, &idle.owner, false);
+    for (uint32_t page = 0; page < 12; page += 4)
+        cr_assert(space_page(&waiting, page, true));
+    cr_assert(put(&idle, 5 * PAGE_SIZE, 5), "%s", idle.trouble);
+    expect(&idle, 4 * PAGE_SIZE, 4);
+    expect(&idle, 5 * PAGE_SIZE, 5);
+    space_drop(&idle);
+    space_drop(&waiting);
+    bench_free(b);
+}
+
+Test(pager, page_is_written_beside_one_that_left_though_all_else_is_waited_for, .timeout = 20)
+{
+    write_beside_what_left(false);
+    write_beside_what_left(true);
+}
+
 /* Of the most blocks that can be pinned, and that of page 0, there is room for all; no access then fails. */
 Test(pager, buffer_longer_than_memory_can_be_read_and_written)
 {
