@@ -453,6 +453,8 @@ void pager_give_region(struct pager *pager, struct space *space)
 {
     if (pager->favoured == space)
         pager->favoured = NULL;
+    if (pager->served == space) /* or it would be taken for whichever space is at that address next */
+        pager->served = NULL;
     swap_release(pager->swap, &space->region);
 }
 

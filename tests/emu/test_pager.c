@@ -280,6 +280,22 @@ Test(pager, what_an_active_machine_waits_for_goes_last)
     bench_free(b);
 }
 
+/* Whose turn it is to be favoured must not depend on where the host's allocator puts things. */
+Test(pager, new_space_where_a_favoured_one_was_is_favoured_as_any_other)
+{
+    struct bench *b = bench_new(100, 4, false);
+    struct space space;
+    for (unsigned i = 0; i < 2; i++) {
+        space_new(b, &space);
+        cr_assert(put(&space, 0x5004, 77));
+        push_out(b);
+        expect(&space, 0x5004, 77);
+        cr_expect_eq(b->pager->favoured, &space, "space %u", i);
+        space_drop(&space);
+    }
+    bench_free(b);
+}
+
 /* As a device does that writes into the memory of a machine which idles. */
 static void write_beside_what_left(bool lru)
 {
