@@ -23,6 +23,7 @@ PAGE = 4096
 MB, GB = 1 << 20, 1 << 30
 HOUR = 3600
 BUSY = 16  # machines that compute, in part three
+ASLEEP_FEW = 10_000  # of which most are swapped out already
 
 # In part four: a server's pages, those in use, what it has besides (registers, data, stack), and what it answers.
 PAGES, SPREAD, OWN_PAGES = 64, 16, 3
@@ -126,7 +127,7 @@ def measure_asleep(build, count, directory):
     """Bytes of a machine that is swapped out as a whole: of so many, hardly any of which find room in memory."""
     progress(f"{count:,} machines swapped out")
     rows = [probe(build, "machines", guest(build, "echo"), machines, 16 * MB, os.path.join(directory, "swap"))
-            for machines in (count // 2, count)]
+            for machines in (ASLEEP_FEW, count)]
     progress("")
     few, many = rows
     return {"machines": count, "asleep": many["asleep"], "boot": many["boot"],
@@ -315,7 +316,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=arguments.swap_directory or build) as directory:
         if "machines" in parts:
             rows = measure_machines(build, [10 ** power for power in range(6)])
-            asleep = measure_asleep(build, 4_000 if quick else 20_000, directory)
+            asleep = measure_asleep(build, 20_000 if quick else 40_000, directory)
             print_machines(rows)
             print(f"\na machine that is swapped out as a whole: {asleep['bytes_each']:,.0f} bytes")
             judge_machines(goals, rows)
