@@ -113,14 +113,14 @@ struct outcome session_run(struct denali *denali, const struct options *options,
         else if (now - slice > SLICE_LONG && quanta > 1)
             quanta /= 2;
         outcome.console_error = console_flush(options, progress);
+        print_notices(denali, progress);
+        progress_update(progress, denali, now - start);
         if (outcome.end == DENALI_WAITING) {
             wait_for_outside(denali);
             now = host_time();
             outcome.end = DENALI_RUNNING;
         }
         outcome.interrupted = interrupt_arrived();
-        print_notices(denali, progress);
-        progress_update(progress, denali, now - start);
     }
     progress_clear(progress);
     outcome.host_ns = now - start;

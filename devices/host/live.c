@@ -6,7 +6,6 @@
  */
 #include "live.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "denali.h"
 
 #include "../container_of.h"
+#include "link_state.h"
 #include "offload.h"
 
 #define SNAPSHOT     (262144 - 1) /* the longest frame of any offload */
@@ -26,6 +26,8 @@
 #define QUEUE        (BATCH_IN * SEGMENTS_MAX)
 #define BATCH_OUT    64
 
+#define GONE "the interface is gone"
+
 /* What the machines may want: their addresses, 02:44:4E and 24 bits, and groups. */
 #define FILTER "ether[0:4] & 0xffffff00 = 0x02444e00 or ether[0] & 1 != 0"
 
@@ -33,6 +35,7 @@ struct live {
     struct net_backend base;
     pcap_t *pcap;   /* NULL: the interface is gone */
     int descriptor; /* the handle's */
+    struct link_monitor monitor;
     bool is_down;
     uint64_t lost_before;  /* by handles that are closed */
     struct packet **queue; /* frames that have come */
@@ -57,16 +60,20 @@ static void give_up(struct live *live, const char *why)
     report(live, what);
     pcap_close(live->pcap);
     live->pcap = NULL;
+    link_monitor_close(&live->monitor);
 }
 
-/* Going out. */
-
-static void note_link(struct live *live, bool is_down)
+static void note_link(struct live *live, enum link_state state)
 {
-    if (live->is_down != is_down)
+    bool is_down = state == LINK_DOWN;
+    if (state == LINK_GONE)
+        give_up(live, GONE);
+    else if (live->is_down != is_down)
         report(live, is_down ? "the link is down; what machines send is lost until it is up" : "the link is up again");
     live->is_down = is_down;
 }
+
+/* Going out. */
 
 /* Hands over what it can from this frame on. Returns how many, 0 if the host does not take the first. */
 static uint32_t hand_over(struct live *live, uint32_t from)
@@ -81,10 +88,6 @@ static uint32_t hand_over(struct live *live, uint32_t from)
         messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
     }
     int sent = sendmmsg(live->descriptor, messages, count, MSG_DONTWAIT);
-    if (sent > 0)
-        note_link(live, false);
-    else if (errno == ENETDOWN)
-        note_link(live, true);
     return sent > 0 ? (uint32_t)sent : 0;
 }
 
@@ -159,8 +162,10 @@ static struct packet *live_receive(struct net_backend *base, uint64_t now_ns)
 
     if (live->first == live->count && live->pcap) {
         live->first = live->count = 0;
-        if (pcap_dispatch(live->pcap, BATCH_IN, captured, (u_char *)live) < 0)
-            give_up(live, pcap_geterr(live->pcap));
+        if (link_monitor_changed(&live->monitor))
+            note_link(live, link_monitor_state(&live->monitor));
+        if (live->pcap && pcap_dispatch(live->pcap, BATCH_IN, captured, (u_char *)live) < 0)
+            give_up(live, link_monitor_state(&live->monitor) == LINK_GONE ? GONE : pcap_geterr(live->pcap));
     }
     return live->first < live->count ? live->queue[live->first++] : NULL;
 }
@@ -168,8 +173,11 @@ static struct packet *live_receive(struct net_backend *base, uint64_t now_ns)
 static void live_watch(struct net_backend *base, struct net_watch *watch)
 {
     const struct live *live = container_of(base, struct live, base);
-    if (live->pcap)
-        net_watch_add(watch, live->descriptor, POLLIN);
+    if (!live->pcap)
+        return;
+    net_watch_add(watch, live->descriptor, POLLIN);
+    if (live->monitor.descriptor >= 0)
+        net_watch_add(watch, live->monitor.descriptor, POLLIN);
 }
 
 static void live_count(struct net_backend *base)
@@ -189,6 +197,7 @@ static void live_free(struct net_backend *base)
         packet_unref(live->queue[live->first]);
     if (live->pcap)
         pcap_close(live->pcap);
+    link_monitor_close(&live->monitor);
     free(live->queue);
     free(live);
 }
@@ -271,6 +280,7 @@ static bool live_start(struct live *live, const char *interface, char *error, si
     if (!set_filter(live->pcap) || pcap_setdirection(live->pcap, PCAP_D_IN) != 0 ||
         pcap_setnonblock(live->pcap, 1, reason) != 0 || live->descriptor < 0)
         return refuse(interface, pcap_geterr(live->pcap), reason, error, error_size);
+    note_link(live, link_monitor_state(&live->monitor));
     return true;
 }
 
@@ -287,6 +297,7 @@ struct net_backend *live_open(const char *interface, const struct net_setup *set
     }
     live->base.ops = &live_ops;
     snprintf(live->base.name, sizeof(live->base.name), "live:%s", interface);
+    link_monitor_open(&live->monitor, interface);
     if (live_start(live, interface, error, error_size))
         return &live->base;
     live_free(&live->base);

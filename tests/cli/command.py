@@ -61,7 +61,8 @@ def with_option(arguments, *option):
 
 
 def run_tests(module, *arguments):
-    """Calls every test_* of the module with the arguments and reports in TAP. A failed test raises AssertionError."""
+    """Calls every test_* of the module with the arguments and reports in TAP; why one failed is told on standard error,
+    which Meson shows. A failed test raises AssertionError."""
     tests = [(name, value) for name, value in vars(module).items() if name.startswith("test_") and callable(value)]
     failed = 0
     print(f"1..{len(tests)}")
@@ -72,11 +73,12 @@ def run_tests(module, *arguments):
         except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError, KeyError, IndexError) as error:
             failed += 1
             print(f"not ok {number} - {name[5:]}", flush=True)
+            print(name[5:], file=sys.stderr)
             for line in f"{type(error).__name__}: {error}".splitlines()[:30]:
-                print(f"# {line}")
+                print(line, file=sys.stderr)
             trace = error.__traceback__
             while trace:
-                print(f"#   {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}")
+                print(f"  {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}", file=sys.stderr)
                 trace = trace.tb_next
     sys.exit(1 if failed else 0)
 

@@ -256,6 +256,16 @@ def test_link_that_goes_down_and_up_is_told_and_survived(build, _):
         sock.close()
         denali.wait_until_it_answers()
         equal(len(ping_all(range(3))), 3)
+    contains(denali.err, "denali: live:wire0: the link is down", "denali: live:wire0: the link is up again")
+
+
+def test_link_whose_other_end_is_down_is_told(build, _):
+    with Denali(build, "-n", 3) as denali:
+        ip("link", "set", "host0", "down")
+        time.sleep(0.3)
+        ip("link", "set", "host0", "up")
+        denali.wait_until_it_answers()
+    contains(denali.err, "denali: live:wire0: the link is down", "denali: live:wire0: the link is up again")
 
 
 def test_interface_that_disappears_is_told_and_machines_go_on(build, _):
@@ -263,7 +273,7 @@ def test_interface_that_disappears_is_told_and_machines_go_on(build, _):
         ip("link", "del", "wire0")
         denali.process.wait(timeout=30)
     wire()
-    contains(denali.err, "denali: live:wire0: ", "machines go on without it")
+    contains(denali.err, "denali: live:wire0: ", "gone; machines go on without it")
     equal((denali.stats["end"], denali.stats["machines"]["alive"]), ("limit", 3))
     equal(denali.process.returncode, 0)
 
