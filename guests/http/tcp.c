@@ -443,6 +443,80 @@ static void input_fin(struct tcp *t, struct tcp_connection *c)
     t->received(t, c, NULL, 0);
 }
 
+static void deliver(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes, uint32_t length)
+{
+    c->expected += length;
+    t->received(t, c, bytes, length);
+}
+
+/* Bytes of this connection that came too early, from a sequence number on; how many of them lie in one piece. */
+static uint8_t *early_bytes(struct tcp *t, const struct tcp_connection *c, struct tcp_stretch stretch, uint32_t *length)
+{
+    uint32_t at = stretch.from % TCP_WINDOW;
+    *length = smaller(stretch.to - stretch.from, TCP_WINDOW - at);
+    return t->early[c - t->connections] + at;
+}
+
+/* Those that touch the new one become one with it. False: there are too many already. */
+static bool note_early(struct tcp_connection *c, struct tcp_stretch new)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->early_count; i++) {
+        struct tcp_stretch old = c->early[i];
+        if (before(new.to, old.from) || before(old.to, new.from)) {
+            c->early[kept++] = old;
+            continue;
+        }
+        new.from = before(old.from, new.from) ? old.from : new.from;
+        new.to = before(old.to, new.to) ? new.to : old.to;
+    }
+    if (kept == TCP_EARLY_MAX)
+        return false;
+    c->early[kept] = new;
+    c->early_count = kept + 1;
+    return true;
+}
+
+/* Keeps what lies within the window. */
+static void keep_early(struct tcp *t, struct tcp_connection *c, const struct segment *s)
+{
+    uint32_t ahead = s->sequence - c->expected;
+    uint32_t length = ahead < TCP_WINDOW ? smaller(s->length, TCP_WINDOW - ahead) : 0, piece;
+    if (length == 0 || !note_early(c, (struct tcp_stretch){s->sequence, s->sequence + length}))
+        return;
+    for (uint32_t done = 0; done < length; done += piece) {
+        const struct tcp_stretch rest = {s->sequence + done, s->sequence + length};
+        uint8_t *bytes = early_bytes(t, c, rest, &piece);
+        memcpy(bytes, s->data + done, piece);
+    }
+}
+
+/* A stretch to which the stream has come is taken out of the list; an empty one: there is none. */
+static struct tcp_stretch take_early(struct tcp_connection *c)
+{
+    for (uint32_t i = 0; i < c->early_count; i++) {
+        struct tcp_stretch stretch = c->early[i];
+        if (before(c->expected, stretch.from))
+            continue;
+        c->early[i] = c->early[--c->early_count];
+        return stretch;
+    }
+    return (struct tcp_stretch){c->expected, c->expected};
+}
+
+/* What came too early, and whose turn it is now. */
+static void deliver_early(struct tcp *t, struct tcp_connection *c)
+{
+    uint32_t piece;
+    for (uint32_t count = c->early_count; count > 0; count--) {
+        struct tcp_stretch stretch = take_early(c);
+        while (c->state != TCP_CLOSED && before(c->expected, stretch.to)) {
+            const uint8_t *bytes = early_bytes(t, c, (struct tcp_stretch){c->expected, stretch.to}, &piece);
+            deliver(t, c, bytes, piece);
+        }
+    }
+}
+
 /* Data and FIN that are not there yet. */
 static void input_data(struct tcp *t, struct tcp_connection *c, const struct segment *s)
 {
@@ -451,13 +525,21 @@ static void input_data(struct tcp *t, struct tcp_connection *c, const struct seg
     if (extent(s) == 0)
         return;
     c->told = c->expected - 1; /* whatever it is, it is answered */
-    if (!takes || before(c->expected, s->sequence) || known > s->length)
+    if (!takes)
         return;
-    uint32_t fresh = s->length - known;
-    c->expected += fresh;
-    if (fresh > 0)
-        t->received(t, c, s->data + known, fresh);
-    if ((s->flags & TCP_FIN) && c->state != TCP_CLOSED)
+    if ((s->flags & TCP_FIN) && s->sequence + s->length - c->expected < TCP_WINDOW) {
+        c->has_end = true;
+        c->end = s->sequence + s->length;
+    }
+    if (before(c->expected, s->sequence)) {
+        keep_early(t, c, s);
+        return;
+    }
+    if (known < s->length) {
+        deliver(t, c, s->data + known, s->length - known);
+        deliver_early(t, c);
+    }
+    if (c->has_end && c->expected == c->end && c->state != TCP_CLOSED)
         input_fin(t, c);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * TCP (RFC 9293) for a guest that serves or asks: both ways of opening and closing, retransmission with a measured
- * timeout (RFC 6298), slow start, congestion avoidance and fast retransmit (RFC 5681), zero windows. Data are taken in
- * order only; what comes too early is asked for again. There is no IP here and no waiting: segments go in and out
- * through functions, and time is handed in.
+ * timeout (RFC 6298), slow start, congestion avoidance and fast retransmit (RFC 5681), zero windows. Data that come too
+ * early are kept until what is missing has come. There is no IP here and no waiting: segments go in and out through
+ * functions, and time is handed in.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,6 +15,7 @@
 #define TCP_CONNECTIONS 32
 #define TCP_MSS         1460
 #define TCP_WINDOW      32768 /* bytes we take at once; they are consumed when they come */
+#define TCP_EARLY_MAX   8     /* stretches of data that came too early, of one connection */
 #define TCP_SEGMENT_MAX (sizeof(struct tcp_header) + 4 + TCP_MSS)
 
 enum tcp_state {
@@ -37,6 +38,11 @@ struct tcp_peer {
     uint16_t port;
 };
 
+/* Sequence numbers of a stretch of the stream. */
+struct tcp_stretch {
+    uint32_t from, to;
+};
+
 struct tcp_connection {
     enum tcp_state state;
     struct tcp_peer peer;
@@ -55,8 +61,12 @@ struct tcp_connection {
     bool recovering;
 
     /* Receiving. */
-    uint32_t expected; /* RCV.NXT */
-    uint32_t told;     /* the last RCV.NXT that was sent */
+    uint32_t expected;                       /* RCV.NXT */
+    uint32_t told;                           /* the last RCV.NXT that was sent */
+    struct tcp_stretch early[TCP_EARLY_MAX]; /* that came too early; apart from each other */
+    uint32_t early_count;
+    bool has_end; /* a FIN has come, maybe too early, */
+    uint32_t end; /* with this sequence number */
 
     /* Time, in ns. */
     uint64_t deadline; /* 0: none */
@@ -75,6 +85,8 @@ struct tcp {
     uint16_t last_port; /* given to a connection of our own */
     uint64_t now;       /* ns; set by the user before each call */
     uint8_t segment[TCP_SEGMENT_MAX];
+    /* Of each connection: the bytes that came too early, at their sequence number modulo the window. */
+    uint8_t early[TCP_CONNECTIONS][TCP_WINDOW];
 
     /* The user's. */
     void (*output)(struct tcp *, const struct tcp_peer *, const uint8_t *segment, uint32_t length);

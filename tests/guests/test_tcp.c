@@ -241,6 +241,14 @@ Test(tcp, stream_comes_whole_though_much_is_lost)
         exchange(150, 0, 0, seed);
 }
 
+Test(tcp, what_came_too_early_is_not_sent_again)
+{
+    uint64_t segments = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        segments += exchange(10, 0, 0, seed);
+    cr_assert_lt(segments, 10 * 206 * 2 * 107 / 100, "%lu segments", (unsigned long)segments);
+}
+
 Test(tcp, nobody_listens_is_a_reset)
 {
     struct bench *b = bench_new(0, 0, 0, 1);
