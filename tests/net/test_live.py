@@ -131,8 +131,9 @@ def test_rubbish_at_line_rate_disturbs_nothing_but_counters(build, _):
                 count += 1
             except OSError:
                 time.sleep(0.001)
-        equal(len(ping_all(range(50))), 50)
         sock.close()
+        denali.wait_until_it_answers()  # what is sent into a queue that is full is lost, rightly
+        equal(len(ping_all(range(50))), 50)
     equal(denali.stats["machines"]["alive"], 50)
     net = the_net(denali)
     assert net["in"] + net["kernel_lost"] + net["unusable"] > count / 4, (count, net)
