@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Test Anything Protocol for the checks in this folder (https://testanything.org)."""
+import sys
 
 
 class Tap:
-    """Collects results; done() prints the plan and gives the exit status."""
+    """Collects results; done() prints the plan and gives the exit status. Problems go to standard error, which Meson
+    shows."""
 
     def __init__(self):
         self.count = self.failed = 0
@@ -14,7 +16,7 @@ class Tap:
         problems = list(problems)
         print(f"{'not ok' if problems else 'ok'} {self.count} - {name}")
         for problem in problems:
-            print(f"# {problem}")
+            print(problem, file=sys.stderr)
         self.failed += bool(problems)
 
     def done(self):
