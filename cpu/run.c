@@ -4,8 +4,9 @@
  * done stands in cpu.stop. Interrupts, budget and new blocks are dealt with here, between blocks.
  *
  * What cannot be done inside a block (a store to code or to the interrupt registers, tracing) is done by running one
- * instruction alone, decoded afresh into a scratch block: the same operations, so the same results. --engine step does
- * only that. Where a budget ends in a block, so many of its instructions become the scratch block.
+ * instruction alone, in a scratch block: the same operations, so the same results. --engine step does only that, with
+ * each instruction decoded afresh. Where a budget ends in a block, so many of its instructions become the scratch
+ * block.
  */
 #include <assert.h>
 
@@ -265,10 +266,22 @@ static bool deliver_interrupt(struct cpu *c)
 
 /* Running. */
 
+/* The instruction at EIP becomes the scratch block. Stores to the interrupt registers come by often, so it is taken
+ * from a block if it can be. False: as block_decode_alone() says. */
+static bool find_alone(struct cpu *c)
+{
+    const struct block *block = c->engine == CPU_ENGINE_STEP || c->trace ? NULL : block_find(c);
+
+    if (!block || block->tail_length > 0)
+        return block_decode_alone(c);
+    block_take_part(c, block, 0, 1);
+    return true;
+}
+
 static void run_alone(struct cpu *c)
 {
     c->link = NULL;
-    if (!block_decode_alone(c)) {
+    if (!find_alone(c)) {
         c->budget -= c->stop == STOP_EXCEPTION;
         return;
     }

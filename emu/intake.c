@@ -41,6 +41,8 @@ void kernel_take_frames(struct kernel *k)
 {
     uint32_t backend;
 
+    if (!k->input.source)
+        return;
     for (struct packet *packet; (packet = input_frame(&k->input, k->clock.cycles, &backend));) {
         switch_receive(&k->network, backend, packet);
         packet_unref(packet);
