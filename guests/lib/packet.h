@@ -14,25 +14,35 @@ typedef struct {
     uint8_t bytes[4];
 } be32;
 
+/* As a whole, not byte by byte, which takes this processor many instructions. */
 static inline uint32_t be16_get(be16 field)
 {
-    return (uint32_t)field.bytes[0] << 8 | field.bytes[1];
+    uint16_t value;
+    __builtin_memcpy(&value, field.bytes, sizeof(value));
+    return __builtin_bswap16(value);
 }
 
 static inline be16 be16_of(uint32_t value)
 {
-    return (be16){{(uint8_t)(value >> 8), (uint8_t)value}};
+    be16 field;
+    uint16_t swapped = __builtin_bswap16((uint16_t)value);
+    __builtin_memcpy(field.bytes, &swapped, sizeof(swapped));
+    return field;
 }
 
 static inline uint32_t be32_get(be32 field)
 {
-    return (uint32_t)field.bytes[0] << 24 | (uint32_t)field.bytes[1] << 16 | (uint32_t)field.bytes[2] << 8 |
-           field.bytes[3];
+    uint32_t value;
+    __builtin_memcpy(&value, field.bytes, sizeof(value));
+    return __builtin_bswap32(value);
 }
 
 static inline be32 be32_of(uint32_t value)
 {
-    return (be32){{(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value}};
+    be32 field;
+    uint32_t swapped = __builtin_bswap32(value);
+    __builtin_memcpy(field.bytes, &swapped, sizeof(swapped));
+    return field;
 }
 
 #define MAC_SIZE 6
@@ -115,6 +125,7 @@ struct tcp_header {
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 
+typedef uint16_t unaligned16 __attribute__((aligned(1), may_alias));
 typedef uint32_t unaligned32 __attribute__((aligned(1), may_alias));
 
 /* RFC 1071: the one's complement sum of 16-bit words, not yet folded. The sum does not care about byte order (section
@@ -125,15 +136,19 @@ static inline uint64_t checksum_add(uint64_t sum, const void *bytes, size_t leng
     const uint8_t *byte = bytes;
     for (; length >= 4; length -= 4, byte += 4)
         sum += *(const unaligned32 *)byte;
-    for (size_t i = 0; i < length; i++)
-        sum += (uint32_t)byte[i] << 8 * i;
-    return sum;
+    if (length & 2) {
+        sum += *(const unaligned16 *)byte;
+        byte += 2;
+    }
+    return length & 1 ? sum + *byte : sum;
 }
 
 /* The checksum of a sum, 0 if the sum covers a field that is right. */
 static inline uint32_t checksum_finish(uint64_t sum)
 {
-    while (sum >> 16 != 0)
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    return __builtin_bswap16((uint16_t)~sum);
+    const uint32_t high = (uint32_t)(sum >> 32), low = (uint32_t)sum;
+    uint32_t folded = (high >> 16) + (high & 0xFFFF) + (low >> 16) + (low & 0xFFFF);
+    folded = (folded & 0xFFFF) + (folded >> 16);
+    folded += folded >> 16;
+    return __builtin_bswap16((uint16_t)~folded);
 }

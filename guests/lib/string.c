@@ -8,6 +8,8 @@
 
 #include "libc.h"
 
+typedef uint32_t word __attribute__((aligned(1), may_alias));
+
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     void *start = to;
@@ -41,7 +43,10 @@ void *memset(void *to, int byte, size_t length)
 int memcmp(const void *a, const void *b, size_t length)
 {
     const uint8_t *left = a, *right = b;
-    for (size_t i = 0; i < length; i++) {
+    size_t i = 0;
+    while (length - i >= 4 && *(const word *)(left + i) == *(const word *)(right + i))
+        i += 4;
+    for (; i < length; i++) {
         if (left[i] != right[i])
             return left[i] - right[i];
     }
