@@ -23,7 +23,7 @@ void event_queue_drop(struct event_queue *queue)
 bool event_reserve(struct event_queue *queue, size_t events)
 {
     size_t reserved;
-    if (__builtin_add_overflow(queue->reserved, events, &reserved) || reserved > SIZE_MAX / sizeof(*queue->heap) / 2)
+    if (__builtin_add_overflow(queue->reserved, events, &reserved) || reserved > EVENTS_MAX)
         return false;
     if (reserved > queue->capacity) {
         size_t capacity = reserved > 2 * queue->capacity ? reserved : 2 * queue->capacity;
@@ -59,7 +59,7 @@ static bool place_before(struct event_place first, struct event_place second)
 static void heap_put(struct event_queue *queue, size_t index, struct event_place place)
 {
     queue->heap[index] = place;
-    place.event->position = index + 1;
+    place.event->position = (uint32_t)index + 1;
 }
 
 #define CHILDREN 4
@@ -114,7 +114,7 @@ void event_schedule(struct event_queue *queue, struct event *event, uint64_t tim
 {
     bool queued = event_is_queued(event);
     assert(queued || queue->count < queue->capacity);
-    size_t index = queued ? event->position - 1 : queue->count++;
+    size_t index = queued ? event->position - 1u : queue->count++;
     event->time = time;
     event->sequence = ++queue->sequence;
     heap_settle(queue, index, (struct event_place){time, event});
@@ -124,7 +124,7 @@ void event_cancel(struct event_queue *queue, struct event *event)
 {
     if (!event_is_queued(event))
         return;
-    size_t index = event->position - 1;
+    size_t index = event->position - 1u;
     struct event_place last = queue->heap[--queue->count];
     event->position = 0;
     if (last.event != event)

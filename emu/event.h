@@ -11,13 +11,17 @@
 /* At equal times events happen in this order. */
 enum event_class { EVENT_FRAME, EVENT_INPUT, EVENT_DISK, EVENT_TIMER, EVENT_TIMEOUT, EVENT_LIMIT };
 
+#define EVENT_POSITION_BITS 28
+#define EVENTS_MAX          ((1u << EVENT_POSITION_BITS) - 1)
+
+/* Small, since a machine that is swapped out still has two. */
 struct event {
     uint64_t time; /* cycles of the simulated clock */
     uint64_t sequence;
-    uint32_t source; /* machine index, 0 for the kernel's own */
-    enum event_class class;
     void (*fire)(struct event *); /* called once, after the event has left the queue */
-    size_t position;              /* in the heap, plus 1; 0 = not queued */
+    uint32_t source;              /* machine index, 0 for the kernel's own */
+    enum event_class class : 32 - EVENT_POSITION_BITS;
+    uint32_t position : EVENT_POSITION_BITS; /* in the heap, plus 1; 0 = not queued */
 };
 
 /* Its time beside it, since events themselves are rarely in the host's caches. */
@@ -35,7 +39,8 @@ struct event_queue {
 
 void event_queue_init(struct event_queue *);
 void event_queue_drop(struct event_queue *);
-/* Room for so many events more, so that event_schedule() cannot fail while a simulation runs. False: no memory. */
+/* Room for so many events more, so that event_schedule() cannot fail while a simulation runs. False: no memory, or more
+ * than EVENTS_MAX. */
 bool event_reserve(struct event_queue *, size_t events);
 /* So many fewer are needed. */
 void event_release(struct event_queue *, size_t events);

@@ -72,7 +72,7 @@ struct vm *kernel_create(struct kernel *k, struct image *image, const struct mac
     struct vm *vm = vm_table_add(&k->vms);
     if (!vm)
         return refuse(k, vm, error, error_size, "out of host memory");
-    vm_init(vm, vm->id, image, config, &k->host);
+    vm_init(vm, vm->id, image, config);
     if (!reserve(k))
         return refuse(k, vm, error, error_size, "out of host memory");
     vm->machine = malloc(sizeof(*vm->machine));

@@ -16,7 +16,7 @@ static void line_post(struct interrupt_line *line, uint32_t sources)
     struct machine *m = container_of(line, struct machine, line);
     m->posted |= sources;
     m->posted_count++;
-    m->vm->host->posted(m->vm->host, m->vm);
+    m->vm->config->host->posted(m->vm->config->host, m->vm);
 }
 
 static bool port_read(struct guest_memory *port, uint32_t address, void *to, uint32_t length, uint32_t *fault)
@@ -104,7 +104,7 @@ static void timer_host_arm(struct timer_host *timer_host, uint64_t deadline_ns)
 {
     struct machine *m = container_of(timer_host, struct machine, timer_host);
     uint64_t since_start = deadline_ns > CLOCK_EPOCH_NS ? deadline_ns - CLOCK_EPOCH_NS : 0;
-    const struct machine_host *host = m->vm->host;
+    const struct machine_host *host = m->vm->config->host;
     uint64_t at = clock_cycles(host->clock, since_start), now = host->clock->cycles;
     event_schedule(host->events, &m->vm->timer_event, at > now ? at : now);
 }
@@ -112,20 +112,20 @@ static void timer_host_arm(struct timer_host *timer_host, uint64_t deadline_ns)
 static void timer_host_disarm(struct timer_host *timer_host)
 {
     struct machine *m = container_of(timer_host, struct machine, timer_host);
-    event_cancel(m->vm->host->events, &m->vm->timer_event);
+    event_cancel(m->vm->config->host->events, &m->vm->timer_event);
 }
 
 static void timer_event_fire(struct event *event)
 {
     struct vm *vm = container_of(event, struct vm, timer_event);
-    if (vm->machine || vm->host->fetch(vm->host, vm))
+    if (vm->machine || vm->config->host->fetch(vm->config->host, vm))
         timer_expire(&vm->machine->timer);
 }
 
 static void timeout_event_fire(struct event *event)
 {
     struct vm *vm = container_of(event, struct vm, timeout_event);
-    vm->host->timed_out(vm->host, vm);
+    vm->config->host->timed_out(vm->config->host, vm);
 }
 
 /* The virtual register page. */
@@ -205,7 +205,7 @@ static bool boot_registers(struct machine *m, const struct image *image, const c
     put32(page, DENALI_REG_MAGIC, DENALI_MAGIC);
     put32(page, DENALI_REG_ABI_VERSION, DENALI_ABI_VERSION);
     put32(page, DENALI_REG_VM_ID, m->vm->id);
-    put32(page, DENALI_REG_CPU_KHZ, m->vm->host->clock->khz);
+    put32(page, DENALI_REG_CPU_KHZ, m->vm->config->host->clock->khz);
     put32(page, DENALI_REG_MEMORY_SIZE, m->space.memory.size);
     put32(page, DENALI_REG_IMAGE_END, image->end);
     put32(page, DENALI_REG_ARGS, DENALI_REG_ARGS_TEXT);
@@ -234,15 +234,13 @@ static void init_devices(struct machine *m, const struct machine_config *config)
     supervisor_init(&m->supervisor, &m->line, &m->memory_port, config->supervisor);
 }
 
-void vm_init(struct vm *vm, uint32_t id, struct image *image, const struct machine_config *config,
-             struct machine_host *host)
+void vm_init(struct vm *vm, uint32_t id, struct image *image, const struct machine_config *config)
 {
     *vm = (struct vm){
         .id = id,
         .state = MACHINE_STOPPED,
         .image = image,
         .config = config,
-        .host = host,
         .sched = {.id = id},
         .timer_event = {.source = id, .class = EVENT_TIMER, .fire = timer_event_fire},
         .timeout_event = {.source = id, .class = EVENT_TIMEOUT, .fire = timeout_event_fire},
@@ -271,7 +269,7 @@ static bool attach_disks(struct vm *vm, const struct machine_boot *boot)
 
     if (!disks || boot->disks.count == 0)
         return true;
-    vm->disks = disks_attach(disks, &boot->disks, vm->id, vm->host->events);
+    vm->disks = disks_attach(disks, &boot->disks, vm->id, vm->config->host->events);
     return vm->disks;
 }
 
@@ -310,8 +308,8 @@ static void release(struct machine *m)
 {
     const struct device *devices[MACHINE_DEVICES];
 
-    event_cancel(m->vm->host->events, &m->vm->timer_event);
-    event_cancel(m->vm->host->events, &m->vm->timeout_event);
+    event_cancel(m->vm->config->host->events, &m->vm->timer_event);
+    event_cancel(m->vm->config->host->events, &m->vm->timeout_event);
     size_t count = list_devices(m, devices) - !!m->vm->disks;
     for (size_t i = 0; i < count; i++)
         if (devices[i]->ops->drop)
@@ -343,8 +341,8 @@ int machine_cross(struct machine *m)
     uint32_t pending = get32(page, DENALI_REG_IRQ_PENDING) | m->posted;
     int batch = (int)m->posted_count;
 
-    put64(page, DENALI_REG_TIME_NS, clock_time_ns(m->vm->host->clock));
-    put64(page, DENALI_REG_TIME_TSC, m->vm->host->clock->cycles);
+    put64(page, DENALI_REG_TIME_NS, clock_time_ns(m->vm->config->host->clock));
+    put64(page, DENALI_REG_TIME_TSC, m->vm->config->host->clock->cycles);
     put32(page, DENALI_REG_IRQ_PENDING, pending);
     put32(page, DENALI_REG_NIC_RX_WAITING, nic_receive_waiting(&m->nic));
     put32(page, DENALI_REG_NIC_RX_DROPPED, m->nic.receive_dropped);

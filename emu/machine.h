@@ -49,21 +49,20 @@ struct machine_host {
     struct clock *clock;
 };
 
-/* A machine as the kernel always knows it. */
+/* A machine as the kernel always knows it. Small, since of a machine that is swapped out it is all that stays. */
 struct vm {
     uint32_t id;
     enum machine_state state;
     struct machine *machine;             /* owned; NULL: it is swapped out */
     struct image *image;                 /* that it boots; borrowed */
     const struct machine_config *config; /* borrowed */
-    struct machine_host *host;           /* borrowed */
     struct machine_disks *disks;         /* owned; NULL: it has none, nor their ports */
     struct swap_region region;           /* while it is swapped out; else in its space */
     uint32_t pages_out;                  /* the same: how many of its pages are there */
+    uint32_t next_marked;                /* index plus 1, in the kernel's list of those to look at; 0 = not in it */
     struct sched_entity sched;
     struct gate_entity gate;
     struct event timer_event, timeout_event;
-    struct vm *next_marked; /* in the kernel's list of those to look at; itself at the end, NULL = not in it */
 };
 
 struct machine {
@@ -94,6 +93,7 @@ struct machine {
 
 /* What machines have in common: it stays as long as they do. */
 struct machine_config {
+    struct machine_host *host; /* borrowed */
     uint32_t queue_frames;
     bool mmu;
     struct supervisor_host *supervisor;   /* the machine has the supervisor feature; NULL: it has not */
@@ -110,7 +110,7 @@ struct machine_boot {
 };
 
 /* A machine of that index, stopped, with nothing in it. */
-void vm_init(struct vm *, uint32_t id, struct image *, const struct machine_config *, struct machine_host *);
+void vm_init(struct vm *, uint32_t id, struct image *, const struct machine_config *);
 bool vm_has_ended(const struct vm *);
 
 /* Boot: memory cloned from the vm's image, the virtual register page filled in, everything initialised as vm.config

@@ -226,6 +226,7 @@ static bool boot_machines(struct denali *d, const struct denali_config *config, 
     struct kernel *k = &d->kernel;
 
     d->first_config = (struct machine_config){
+        .host = &k->host,
         .queue_frames = config->queue_frames,
         .mmu = config->mmu,
         .console = d->consoles ? terminal_sink(d->consoles) : NULL,

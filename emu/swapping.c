@@ -9,13 +9,25 @@
 #include "hibernate.h"
 #include "kernel.h"
 
-/* Machines to look at are a list whose last one points to itself. */
+/* Machines to look at are a list, whose last one leads to itself. */
+
+static void marked_put(struct vm *vm, const struct vm *after)
+{
+    vm->next_marked = (after ? after->id : vm->id) + 1;
+}
+
+/* NULL: it is the last one. */
+static struct vm *marked_after(const struct kernel *k, const struct vm *vm)
+{
+    uint32_t next = vm->next_marked - 1;
+    return next == vm->id ? NULL : vm_table_at(&k->vms, next);
+}
 
 void kernel_mark(struct kernel *k, struct vm *vm)
 {
     if (vm->next_marked)
         return;
-    vm->next_marked = k->marked ? k->marked : vm;
+    marked_put(vm, k->marked);
     k->marked = vm;
 }
 
@@ -24,24 +36,24 @@ static struct vm *marked_take(struct kernel *k)
     struct vm *vm = k->marked;
     if (!vm)
         return NULL;
-    k->marked = vm->next_marked == vm ? NULL : vm->next_marked;
-    vm->next_marked = NULL;
+    k->marked = marked_after(k, vm);
+    vm->next_marked = 0;
     return vm;
 }
 
 void kernel_unmark(struct kernel *k, struct vm *vm)
 {
-    struct vm **link = &k->marked, *before = NULL;
+    struct vm *before = NULL;
 
     if (!vm->next_marked)
         return;
-    for (; *link != vm; link = &before->next_marked)
-        before = *link;
-    if (vm->next_marked != vm)
-        *link = vm->next_marked;
+    for (struct vm *at = k->marked; at != vm; at = marked_after(k, at))
+        before = at;
+    if (before)
+        marked_put(before, marked_after(k, vm));
     else
-        *link = before; /* the last one now, or NULL */
-    vm->next_marked = NULL;
+        k->marked = marked_after(k, vm);
+    vm->next_marked = 0;
 }
 
 static struct vm *vm_of(struct space *space)

@@ -73,15 +73,23 @@ void switch_init(struct network_switch *network, struct switch_observer *observe
     network->senders_end = &network->senders;
 }
 
+/* NULL: a perfect one. */
+static struct link *cable_of(const struct network_switch *network, uint32_t machine)
+{
+    return network->cables ? network->cables[machine] : NULL;
+}
+
 void switch_drop(struct network_switch *network)
 {
     for (uint32_t i = 0; i < network->port_count; i++)
-        if (network->ports[i].link)
-            link_free(network->ports[i].link);
+        if (cable_of(network, i))
+            link_free(network->cables[i]);
     free(network->ports);
     free(network->plugged);
+    free(network->cables);
     network->ports = NULL;
     network->plugged = NULL;
+    network->cables = NULL;
     network->port_count = 0;
 }
 
@@ -112,8 +120,21 @@ static size_t words(uint32_t ports)
     return (ports + (size_t)WORD_BITS - 1) / WORD_BITS;
 }
 
+/* From this index on they are perfect. */
+static bool cables_grow(struct network_switch *network, uint32_t from, uint32_t capacity)
+{
+    struct link **cables = realloc(network->cables, capacity * sizeof(struct link *));
+    if (!cables)
+        return false;
+    memset(cables + from, 0, (capacity - from) * sizeof(struct link *));
+    network->cables = cables;
+    return true;
+}
+
 static bool ports_grow(struct network_switch *network, uint32_t capacity)
 {
+    if (network->cables && !cables_grow(network, network->capacity, capacity))
+        return false;
     struct switch_port *ports = realloc(network->ports, capacity * sizeof(*ports));
     if (!ports)
         return false;
@@ -147,6 +168,15 @@ static const struct link_shape *shape_of(const struct network_switch *network, u
     return NULL;
 }
 
+/* The port of this machine gets such a cable, if it has none. False: out of host memory. */
+static bool shape_cable(struct network_switch *network, uint32_t machine, const struct link_shape *shape)
+{
+    if (!network->cables && !cables_grow(network, 0, network->capacity))
+        return false;
+    struct link **cable = &network->cables[machine];
+    return *cable || (*cable = link_new(&network->links, machine, shape, network->seed));
+}
+
 bool switch_plug(struct network_switch *network, struct nic *nic)
 {
     const struct link_shape *shape = shape_of(network, nic->id);
@@ -154,7 +184,7 @@ bool switch_plug(struct network_switch *network, struct nic *nic)
         return false;
     struct switch_port *port = &network->ports[nic->id];
     assert(!port->nic && nic->wire == &network->wire);
-    if (shape && !port->link && !(port->link = link_new(&network->links, nic->id, shape, network->seed)))
+    if (shape && !shape_cable(network, nic->id, shape))
         return false;
     port->nic = nic;
     network->plugged[nic->id / WORD_BITS] |= UINT64_C(1) << nic->id % WORD_BITS;
@@ -236,7 +266,7 @@ static bool send_through(struct network_switch *network, struct link *link, enum
 
 static void deliver(struct network_switch *network, uint32_t machine, struct packet *packet, struct switch_fate *fate)
 {
-    struct link *link = network->ports[machine].link;
+    struct link *link = cable_of(network, machine);
     struct nic *nic = link ? NULL : port_nic(network, machine);
     if (link) {
         if (send_through(network, link, LINK_TO_MACHINE, packet))
@@ -324,11 +354,12 @@ void switch_receive(struct network_switch *network, uint32_t backend, struct pac
 static void depart(struct network_switch *network, struct switch_port *port, uint32_t machine, struct packet *packet)
 {
     const struct switch_fate lost = {.lost = 1, .first_lost = machine};
+    struct link *link = cable_of(network, machine);
     network->counters.out++;
     port->counters.sent++;
-    if (!port->link)
+    if (!link)
         forward(network, machine, packet);
-    else if (!send_through(network, port->link, LINK_FROM_MACHINE, packet) && network->observer)
+    else if (!send_through(network, link, LINK_FROM_MACHINE, packet) && network->observer)
         network->observer->passed(network->observer, machine, packet, &lost);
 }
 

@@ -55,8 +55,7 @@ struct switch_observer {
 };
 
 struct switch_port {
-    struct nic *nic;   /* NULL = no such machine (any more), or it is swapped out */
-    struct link *link; /* owned; NULL = a perfect cable */
+    struct nic *nic; /* NULL = no such machine (any more), or it is swapped out */
     struct switch_port_counters counters;
 };
 
@@ -64,6 +63,7 @@ struct network_switch {
     struct nic_wire wire;      /* embedded: each NIC's wire */
     struct link_owner links;   /* embedded: where links lead to */
     struct switch_port *ports; /* by machine index; owned array */
+    struct link **cables;      /* by machine index; owned, NULL = a perfect one; no array: all are */
     uint64_t *plugged;         /* a bit for each port that has a NIC, swapped out or not; owned */
     uint32_t port_count;       /* indices that have ever had a NIC, plus 1 */
     uint32_t capacity;

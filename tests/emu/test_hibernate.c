@@ -62,8 +62,8 @@ static struct bench *bench_new(bool mmu)
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, 2 << 20, error, sizeof(error)), "%s", error);
     b->pager = pager_new(b->pool, swap_new(fake_store_init(&b->store, BLOCK, 1)), &b->pager_host, &b->costs, &b->clock);
     b->pager->policy = lru_new(&b->pager->replacement_host);
-    b->config = (struct machine_config){.queue_frames = 4, .mmu = mmu, .pager = b->pager};
-    vm_init(&b->vm, 3, &b->image, &b->config, &b->host);
+    b->config = (struct machine_config){.host = &b->host, .queue_frames = 4, .mmu = mmu, .pager = b->pager};
+    vm_init(&b->vm, 3, &b->image, &b->config);
     b->vm.machine = malloc(sizeof(*b->vm.machine));
     cr_assert(machine_init(b->vm.machine, &b->vm, &(struct machine_boot){.arguments = ""}));
     return b;

@@ -29,7 +29,7 @@ static void bench_init(struct bench *b, const uint8_t *program, size_t size)
     size = tiny_image(file, sizeof(file), program, size);
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, b->error, sizeof(b->error)));
     kernel_bench_init(k, gate_open_new());
-    b->config = (struct machine_config){.queue_frames = 4, .wire = &k->network.wire};
+    b->config = (struct machine_config){.host = &k->host, .queue_frames = 4, .wire = &k->network.wire};
     b->boot = (struct machine_boot){.arguments = ""};
 }
 

@@ -51,7 +51,8 @@ static void bench_boot(struct bench *b, uint32_t id, const struct machine_config
     size_t size = tiny_image(file, sizeof(file), program, sizeof(program));
     cr_assert(image_load_bytes(&b->image, "tiny", file, size, b->pool, MEMORY, error, sizeof(error)), "%s", error);
     b->config = *config;
-    vm_init(&b->vm, id, &b->image, &b->config, &b->host);
+    b->config.host = &b->host;
+    vm_init(&b->vm, id, &b->image, &b->config);
     b->vm.machine = &b->machine;
     cr_assert(machine_init(&b->machine, &b->vm, boot));
 }

@@ -70,7 +70,8 @@ static void bench_init(struct bench *b, uint64_t frames)
     add_image(b, "listens", listens, sizeof(listens));
     add_image(b, "crashes", crashes, sizeof(crashes));
     s->machines_max = MACHINES_MAX;
-    b->others = (struct machine_config){.queue_frames = 4, .wire = &k->network.wire, .console = &s->sink};
+    b->others =
+        (struct machine_config){.host = &k->host, .queue_frames = 4, .wire = &k->network.wire, .console = &s->sink};
     s->config = &b->others;
     k->supervision = s;
     b->first = b->others;

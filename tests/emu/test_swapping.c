@@ -34,7 +34,8 @@ static struct bench *bench_new(const uint8_t *program, size_t size, bool fifo)
     k->pager = pager_new(b->pool, swap_new(fake_store_init(&b->store, BLOCK_PAGES * PAGE_SIZE, 1)), &k->pager_host,
                          &k->costs, &k->clock);
     k->pager->policy = wsclock_new(&k->pager->replacement_host, 10000);
-    b->config = (struct machine_config){.queue_frames = 4, .wire = &k->network.wire, .pager = k->pager};
+    b->config =
+        (struct machine_config){.host = &k->host, .queue_frames = 4, .wire = &k->network.wire, .pager = k->pager};
     return b;
 }
 

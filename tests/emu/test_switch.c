@@ -439,6 +439,27 @@ Test(switch, link_takes_its_time_and_survives_its_machine)
     bench_drop(&bench);
 }
 
+Test(switch, only_ports_plugged_after_shaping_and_named_get_a_link)
+{
+    struct bench bench;
+    struct nic late[3];
+    bench_init(&bench, false);
+    bench.spec = (struct link_spec){MACHINES + 1, MACHINES + 1, {.delay_ns = 1000000}};
+    switch_shape(&bench.network, &bench.spec, 1, 7, &bench.events, &bench.clock);
+    for (uint32_t i = 0; i < 3; i++) {
+        nic_init(&late[i], MACHINES + i, &bench.lines[0].line, &bench.network.wire, QUEUE);
+        cr_assert(switch_plug(&bench.network, &late[i]));
+        from_outside(&bench, MACHINES + i);
+    }
+    from_outside(&bench, 0);
+    cr_expect_eq(bench.network.counters.delivered, 3);
+    cr_expect_eq(switch_held(&bench.network), 1);
+    balance(&bench);
+    for (uint32_t i = 0; i < 3; i++)
+        late[i].device.ops->drop(&late[i].device);
+    bench_drop(&bench);
+}
+
 Test(switch, backends_beyond_the_last_are_refused)
 {
     struct bench bench;

@@ -190,7 +190,8 @@ static struct world *world_new(struct soak *soak, uint64_t seed, enum cpu_engine
     if (below(w, 5))
         open_pager(soak, w, block_pages);
     for (size_t i = 0; i < PROGRAM_COUNT; i++)
-        w->configs[i] = (struct machine_config){.queue_frames = 1 + below(w, 64),
+        w->configs[i] = (struct machine_config){.host = &w->kernel.host,
+                                                .queue_frames = 1 + below(w, 64),
                                                 .mmu = below(w, 2),
                                                 .wire = &w->kernel.network.wire,
                                                 .disks = &w->disks,
