@@ -16,6 +16,7 @@
 #include "denali.h"
 
 #include "../container_of.h"
+#include "bulk.h"
 #include "link_state.h"
 #include "offload.h"
 
@@ -23,19 +24,21 @@
 #define BUFFER_BYTES (64 << 20)   /* of the kernel, for frames we have not looked at */
 #define BATCH_IN     32           /* frames asked for at once */
 #define SEGMENTS_MAX 192          /* of one frame */
-#define QUEUE        (BATCH_IN * SEGMENTS_MAX)
+#define BATCH_BULK   4
+#define QUEUE        ((BATCH_IN + BATCH_BULK) * SEGMENTS_MAX)
 #define BATCH_OUT    64
 
 #define GONE "the interface is gone"
 
 /* What the machines may want: their addresses, 02:44:4E and 24 bits, and groups. */
-#define FILTER "ether[0:4] & 0xffffff00 = 0x02444e00 or ether[0] & 1 != 0"
+#define FILTER "(ether[0:4] & 0xffffff00 = 0x02444e00 or ether[0] & 1 != 0)"
 
 struct live {
     struct net_backend base;
     pcap_t *pcap;   /* NULL: the interface is gone */
     int descriptor; /* the handle's */
     struct link_monitor monitor;
+    struct bulk bulk;
     bool is_down;
     uint64_t lost_before;  /* by handles that are closed */
     struct packet **queue; /* frames that have come */
@@ -61,6 +64,7 @@ static void give_up(struct live *live, const char *why)
     pcap_close(live->pcap);
     live->pcap = NULL;
     link_monitor_close(&live->monitor);
+    bulk_close(&live->bulk);
 }
 
 static void note_link(struct live *live, enum link_state state)
@@ -128,12 +132,12 @@ static bool is_wanted(const uint8_t *bytes)
     return is_machines(bytes) || (bytes[0] & 1);
 }
 
-static void take(struct live *live, const uint8_t *bytes, uint32_t length)
+static void take(struct live *live, const uint8_t *bytes, uint32_t length, uint32_t datagram)
 {
     struct net_counters *counters = &live->base.counters;
     struct offload offload;
 
-    if (!offload_begin(&offload, bytes, length, 0)) {
+    if (!offload_begin(&offload, bytes, length, datagram)) {
         counters->unusable++;
         return;
     }
@@ -152,7 +156,18 @@ static void captured(u_char *user, const struct pcap_pkthdr *record, const u_cha
     else if (is_machines(bytes + 6))
         live->base.counters.own++;
     else if (is_wanted(bytes))
-        take(live, bytes, record->len);
+        take(live, bytes, record->len, 0);
+}
+
+static void take_bulk(struct live *live)
+{
+    struct bulk_frame frame;
+    for (int i = 0; i < BATCH_BULK && bulk_next(&live->bulk, &frame); i++) {
+        if (is_machines(frame.bytes + 6))
+            live->base.counters.own++;
+        else
+            take(live, frame.bytes, frame.length, frame.datagram);
+    }
 }
 
 static struct packet *live_receive(struct net_backend *base, uint64_t now_ns)
@@ -166,6 +181,7 @@ static struct packet *live_receive(struct net_backend *base, uint64_t now_ns)
             note_link(live, link_monitor_state(&live->monitor));
         if (live->pcap && pcap_dispatch(live->pcap, BATCH_IN, captured, (u_char *)live) < 0)
             give_up(live, link_monitor_state(&live->monitor) == LINK_GONE ? GONE : pcap_geterr(live->pcap));
+        take_bulk(live);
     }
     return live->first < live->count ? live->queue[live->first++] : NULL;
 }
@@ -178,14 +194,17 @@ static void live_watch(struct net_backend *base, struct net_watch *watch)
     net_watch_add(watch, live->descriptor, POLLIN);
     if (live->monitor.descriptor >= 0)
         net_watch_add(watch, live->monitor.descriptor, POLLIN);
+    if (live->bulk.descriptor >= 0)
+        net_watch_add(watch, live->bulk.descriptor, POLLIN);
 }
 
 static void live_count(struct net_backend *base)
 {
     struct live *live = container_of(base, struct live, base);
     struct pcap_stat stat;
+    bulk_count(&live->bulk);
     if (live->pcap && pcap_stats(live->pcap, &stat) == 0)
-        base->counters.kernel_lost = live->lost_before + stat.ps_drop;
+        base->counters.kernel_lost = live->lost_before + stat.ps_drop + live->bulk.lost;
 }
 
 static void live_free(struct net_backend *base)
@@ -198,6 +217,7 @@ static void live_free(struct net_backend *base)
     if (live->pcap)
         pcap_close(live->pcap);
     link_monitor_close(&live->monitor);
+    bulk_close(&live->bulk);
     free(live->queue);
     free(live);
 }
@@ -255,10 +275,12 @@ static int activate(pcap_t *pcap)
     return pcap_activate(pcap);
 }
 
-static bool set_filter(pcap_t *pcap)
+/* Each frame is to come one way. */
+static bool set_filter(pcap_t *pcap, bool without_bulk)
 {
     struct bpf_program program;
-    if (pcap_compile(pcap, &program, FILTER, 1, PCAP_NETMASK_UNKNOWN) != 0)
+    if (pcap_compile(pcap, &program, without_bulk ? FILTER " and not " BULK_FRAMES : FILTER, 1, PCAP_NETMASK_UNKNOWN) !=
+        0)
         return false;
     bool set = pcap_setfilter(pcap, &program) == 0;
     pcap_freecode(&program);
@@ -277,7 +299,8 @@ static bool live_start(struct live *live, const char *interface, char *error, si
     if (pcap_datalink(live->pcap) != DLT_EN10MB)
         return refuse(interface, "it does not carry Ethernet frames", "", error, error_size);
     live->descriptor = pcap_get_selectable_fd(live->pcap);
-    if (!set_filter(live->pcap) || pcap_setdirection(live->pcap, PCAP_D_IN) != 0 ||
+    bool bulk = bulk_open(&live->bulk, live->monitor.index, live->pcap, FILTER " and " BULK_FRAMES);
+    if (!set_filter(live->pcap, bulk) || pcap_setdirection(live->pcap, PCAP_D_IN) != 0 ||
         pcap_setnonblock(live->pcap, 1, reason) != 0 || live->descriptor < 0)
         return refuse(interface, pcap_geterr(live->pcap), reason, error, error_size);
     note_link(live, link_monitor_state(&live->monitor));
@@ -296,6 +319,7 @@ struct net_backend *live_open(const char *interface, const struct net_setup *set
         return NULL;
     }
     live->base.ops = &live_ops;
+    live->bulk.descriptor = -1;
     snprintf(live->base.name, sizeof(live->base.name), "live:%s", interface);
     link_monitor_open(&live->monitor, interface);
     if (live_start(live, interface, error, error_size))

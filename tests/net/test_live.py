@@ -221,6 +221,26 @@ def test_curl_and_segmentation_offload(build, _):
     assert net["split"] > 0 and net["unusable"] == 0, net
 
 
+UDP_SEGMENT = 103  # of level UDP: so many bytes in each datagram
+
+
+def test_datagrams_that_linux_hands_over_at_once_are_split(build, _):
+    if [int(word) for word in os.uname().release.split(".")[:2]] < [6, 2]:
+        print("# this Linux does not tell how long the datagrams are", flush=True)
+        return
+    with Denali(build, "-n", 2) as denali, roomy(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+        sock.settimeout(3)
+        sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1000)
+        data = random.Random(4).randbytes(40500)
+        for _ in range(5):
+            sock.sendto(data, (address(1), 7))
+            pieces = [sock.recv(2000) for _ in range(41)]
+            equal([len(piece) for piece in pieces], [1000] * 40 + [500])
+            equal(b"".join(pieces) == data, True)
+    net = the_net(denali)
+    equal((net["split"], net["unusable"]), (5, 0))
+
+
 def test_tcp_of_linux_and_of_the_guest_survive_a_bad_link(build, _):
     if not shutil.which("curl"):
         print("# curl is not installed", flush=True)

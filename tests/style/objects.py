@@ -22,7 +22,7 @@ ALLOWED = re.compile(
     r"v?snprintf|v?fprintf|fputs|fputc|putc|fwrite|fread|fopen|fdopen|fclose|fflush|ferror|feof|fileno|fseeko?|ftello?|"
     r"getc|fgetc|setvbuf|fopencookie|open_memstream|isatty|"
     r"open|close|read|write|pread|pwrite|preadv|pwritev|fdatasync|ftruncate|fallocate|fstat|stat|lseek|mmap|munmap|mremap|madvise|sysconf|poll|ppoll|mkdir|unlink|"
-    r"fcntl|ioctl|inet_pton|socket|bind|sendto|sendmmsg|recv|recvfrom|if_nametoindex|if_indextoname|errno_location|assert_fail|ctype_b_loc|ctype_tolower_loc|isoc99_sscanf|u?divti3|u?modti3|udivmodti4|popcountdi2|"
+    r"fcntl|ioctl|inet_pton|socket|bind|sendto|sendmmsg|recv|recvfrom|[gs]etsockopt|htons|if_nametoindex|if_indextoname|errno_location|assert_fail|ctype_b_loc|ctype_tolower_loc|isoc99_sscanf|u?divti3|u?modti3|udivmodti4|popcountdi2|"
     r"(mem|str|stp|v?snprintf|v?fprintf|read|fread|poll)[a-z]*_chk)(64)?$"
 )
 # The configuration's defaults name these streams, and one function reads the host's clock; nobody else does.

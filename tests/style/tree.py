@@ -36,6 +36,7 @@ NO_TWIN = {
     "emu/kernel.c": "tests/emu/test_simulation.c runs it, with real guests",
     "emu/intake.c": "tests/emu/test_input.c runs it, with a clock and input of its own",
     "emu/networks.c": "tests/emu/test_input.c and tests/net run it",
+    "devices/host/bulk.c": "tests/net sends it datagrams",
     "devices/host/capture_pair.c": "tests/emu/test_simulation.c runs captures through it",
     "devices/host/host_clock.c": "one call",
     "devices/host/live.c": "tests/net runs it where it may",
