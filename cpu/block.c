@@ -467,6 +467,18 @@ void block_take_part(struct cpu *c, const struct block *block, unsigned first, u
     link_init(&ops[to - from]);
 }
 
+void block_take_alone(struct cpu *c, const struct block *block)
+{
+    struct op *ops = c->scratch->ops;
+    const struct part *parts = block_parts(block);
+    const unsigned count = (unsigned)parts[1].op - parts[0].op;
+
+    block_take_part(c, block, 0, 1);
+    for (unsigned i = 1; i < count; i++)
+        if (ops[i].run == op_go_far)
+            link_init(&ops[i - 1]);
+}
+
 /* An instruction of more than INSN_MAX bytes. */
 static void build_too_long(struct builder *b)
 {

@@ -13,6 +13,9 @@ struct block *block_find(struct cpu *);
 bool block_decode_alone(struct cpu *);
 /* Make the `count` instructions from `first` the scratch block. */
 void block_take_part(struct cpu *, const struct block *, unsigned first, unsigned count);
+/* The first instruction, which may go about it as it likes: its stores may drop the block and those it led to, so it
+ * leads to none. The block has no tail. */
+void block_take_alone(struct cpu *, const struct block *);
 /* Drop every page's code. Nothing may be running. */
 void code_drop_all(struct cpu *);
 

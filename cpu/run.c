@@ -274,7 +274,7 @@ static bool find_alone(struct cpu *c)
 
     if (!block || block->tail_length > 0)
         return block_decode_alone(c);
-    block_take_part(c, block, 0, 1);
+    block_take_alone(c, block);
     return true;
 }
 
