@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "block.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -500,6 +501,7 @@ bool block_decode_alone(struct cpu *c)
     switch (decode(bytes, available, &insn)) {
     case DECODE_OK:
         build_decode(&b, bytes, available, 0, c->eip & PAGE_MASK, 1);
+        assert(b.instructions == 1);
         build_ops(&b, false);
         break;
     case DECODE_TOO_LONG:

@@ -161,14 +161,15 @@ static bool check_file(struct image_file *file, int descriptor, char *error, siz
 struct image_file *image_file_open(struct image_files *files, const char *path, bool read_only, char *error,
                                    size_t error_size)
 {
-    struct image_file *file = calloc(1, sizeof(*file) + strlen(path) + 1);
+    size_t size = strlen(path) + 1;
+    struct image_file *file = calloc(1, sizeof(*file) + size);
 
     if (!file) {
         snprintf(error, error_size, "out of host memory");
         return NULL;
     }
     *file = (struct image_file){.files = files, .references = 1, .read_only = read_only, .descriptor = -1};
-    strcpy(file->path, path);
+    memcpy(file->path, path, size);
     int descriptor = open_path(file);
     if (descriptor < 0)
         snprintf(error, error_size, "%s: %s", path, strerror(errno));

@@ -170,11 +170,14 @@ static void machine_page(struct side *side, struct machine *m, uint64_t executed
     shared_send_away(&m->shared, (uint32_t)(m->executed * 0x9E3779B1) & ~m->needed & ~1u);
 }
 
-/* What is to happen now happens. Returns for how long nothing does. */
+/* What is to happen now happens, but after the last instruction's exception, which may wait for a page. Returns for how
+ * long nothing does. */
 static uint64_t machine_events(const struct side *side, struct machine *m, const struct input *input)
 {
     uint64_t next = GUEST_INSTRUCTIONS;
 
+    if (m->state.undelivered.waits)
+        return 0;
     for (unsigned i = 0; i < INPUT_EVENTS; i++) {
         const struct input_event *event = &input->events[i];
         uint64_t when = event->when % GUEST_INSTRUCTIONS;
@@ -204,9 +207,10 @@ static void machine_run(struct side *side, struct machine *m, const struct input
         machine_answer(side, m, exit);
 }
 
+/* An exception that waits for a page belongs to the last instruction still. */
 static bool machine_runs(const struct machine *m)
 {
-    return !m->ended && m->executed < GUEST_INSTRUCTIONS;
+    return !m->ended && (m->executed < GUEST_INSTRUCTIONS || m->state.undelivered.waits);
 }
 
 static void side_run_each(struct side *side, const struct input *input)
