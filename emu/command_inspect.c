@@ -163,6 +163,8 @@ static int image_info(const char *path)
                    segment.p_paddr + segment.p_memsz, text_bytes(segment.p_filesz).chars,
                    text_bytes(segment.p_memsz).chars, segment.p_flags & PF_R ? 'r' : '-',
                    segment.p_flags & PF_W ? 'w' : '-', segment.p_flags & PF_X ? 'x' : '-');
+    if (specimen.image.wants_network)
+        printf("  network  the program wants one: without --net it gets --net user\n");
     printf("  symbols  %s\n", text_count(count_symbols(&specimen.image)).chars);
     specimen_drop(&specimen);
     return STATUS_OK;

@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "disks.h"
+#include "image.h"
 #include "machine.h"
 #include "progress.h"
 #include "stats_json.h"
@@ -218,12 +219,44 @@ static int run_simulation(struct options *options)
     return status;
 }
 
+static bool image_wants_network(const struct denali_config *config)
+{
+    char error[512];
+    uint32_t disk;
+    struct image image;
+    struct frame_pool *pool = disks_is_image(config->image, &disk) ? NULL : frame_pool_new(UINT32_MAX);
+    bool wants = pool && image_load(&image, config->image, pool, config->memory, error, sizeof(error));
+
+    if (wants) {
+        wants = image.wants_network;
+        image_drop(&image);
+    }
+    if (pool)
+        frame_pool_free(pool);
+    return wants;
+}
+
+/* NAT needs no privilege and no name. Virtual time is too fast for it: whoever asks for that gets no network. */
+static void choose_network(struct options *options)
+{
+    struct denali_config *config = &options->config;
+
+    if (options->net_chosen || options->clock_chosen || !image_wants_network(config))
+        return;
+    options->nets[config->net_count++] = "user";
+    config->nets = options->nets;
+    config->clock = DENALI_CLOCK_HOST;
+    if (!options->quiet)
+        fprintf(stderr, "denali: %s wants a network, and no --net is given: it gets --net user\n", config->image);
+}
+
 int run_command(struct options *options)
 {
     struct denali_config *config = &options->config;
     int status = check_files(options);
     if (status != STATUS_OK)
         return status;
+    choose_network(options);
     config->console_stream = stdout;
     config->debug_stream = stderr;
     config->trace_stream = options->trace_path ? fopen(options->trace_path, "w") : stderr;

@@ -153,6 +153,25 @@ static bool check_segment(struct loader *loader, uint32_t number, const Elf32_Ph
     return true;
 }
 
+/* Is it among these notes? What makes no sense among them is nobody's business. */
+static bool has_network_note(const struct image *image, const Elf32_Phdr *header)
+{
+    const char name[(sizeof(DENALI_NOTE_NAME) + 3) / 4 * 4] = DENALI_NOTE_NAME;
+    Elf32_Nhdr note;
+
+    if (!file_has(image, header->p_offset, header->p_filesz))
+        return false;
+    const uint8_t *bytes = image->file + header->p_offset;
+    for (uint64_t at = 0, next; at + sizeof(note) <= header->p_filesz; at = next) {
+        memcpy(&note, bytes + at, sizeof(note));
+        next = at + sizeof(note) + (note.n_namesz + UINT64_C(3)) / 4 * 4 + (note.n_descsz + UINT64_C(3)) / 4 * 4;
+        if (next <= header->p_filesz && note.n_type == DENALI_NOTE_NETWORK &&
+            note.n_namesz == sizeof(DENALI_NOTE_NAME) && memcmp(bytes + at + sizeof(note), name, sizeof(name)) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Collect the segments that occupy memory. */
 static bool read_segments(struct loader *loader)
 {
@@ -165,6 +184,8 @@ static bool read_segments(struct loader *loader)
         if (header.p_type == PT_INTERP)
             return load_fail(loader, "program header %" PRIu32 ": asks for a dynamic linker: link with -no-pie -static",
                              i);
+        if (header.p_type == PT_NOTE)
+            loader->image->wants_network |= has_network_note(loader->image, &header);
         if (header.p_type != PT_LOAD || (header.p_memsz == 0 && header.p_filesz == 0))
             continue;
         if (!check_segment(loader, i, &header))

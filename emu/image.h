@@ -13,6 +13,7 @@ struct image {
     uint32_t entry;     /* EIP at boot */
     uint32_t end;       /* first free byte after the image (including its .bss) */
     uint64_t hash;      /* of the file */
+    bool wants_network; /* the program is of use only with a network outside: it says so (DENALI_NOTE_NETWORK) */
     uint8_t *file;      /* the file's bytes, owned: symbols are looked up in it */
     size_t file_size;
     struct image_function *functions; /* by address, owned; none in a file without a (sound) symbol table */

@@ -229,6 +229,7 @@ static bool parse_net(struct options *options, const char *value)
 {
     struct denali_config *config = &options->config;
     char error[256];
+    options->net_chosen = true;
     if (strcmp(value, "none") == 0) {
         config->net_in = config->net_out = NULL;
         config->net_count = 0;

@@ -25,7 +25,7 @@ struct options {
     struct denali_config config;
     const char *operand; /* IMAGE or FILE, borrowed from argv */
     const char *stats_path, *trace_path;
-    bool keyboard_chosen, vms_max_chosen, clock_chosen, quiet;
+    bool keyboard_chosen, vms_max_chosen, clock_chosen, net_chosen, quiet;
     bool man, completion;
     char *disk_files[DENALI_DISKS_MAX];
     const char *nets[OPTIONS_NETS], *links[OPTIONS_LINKS]; /* what config points to; the texts are borrowed from argv */

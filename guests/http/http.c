@@ -24,6 +24,8 @@ struct exchange {
     char *response;
 };
 
+PROGRAM_WANTS_NETWORK;
+
 static struct network network;
 static struct tcp tcp;
 static int client_status = -1; /* -1: it goes on */

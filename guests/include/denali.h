@@ -13,6 +13,10 @@
 #define DENALI_PAGE_SIZE  4096
 #define DENALI_IMAGE_BASE 0x1000 /* page 0 belongs to the virtual registers */
 
+/* An image may have notes (PT_NOTE) of this name, without a description. */
+#define DENALI_NOTE_NAME    "denali"
+#define DENALI_NOTE_NETWORK 1 /* type: the program is of use only with a network outside */
+
 /* Offsets in page 0, the virtual register page. In brackets: width in bits, who writes. */
 #define DENALI_REG_MAGIC          0x000 /* [32, boot] DENALI_MAGIC */
 #define DENALI_REG_ABI_VERSION    0x004 /* [32, boot] DENALI_ABI_VERSION */

@@ -49,6 +49,15 @@ const char *argument(char **argv, const char *name);
  * number that fits is reported on the console and ends the machine with status 2. */
 uint32_t argument_number(char **argv, const char *name, uint32_t otherwise);
 
+/* Once, outside of functions: the program is of use only with a network outside, so it is given one if nobody says
+ * which (docs/networks.md). A note of the image. */
+#define PROGRAM_WANTS_NETWORK                                                                                          \
+    static const struct {                                                                                              \
+        uint32_t name_size, description_size, type;                                                                    \
+        char name[(sizeof(DENALI_NOTE_NAME) + 3) / 4 * 4];                                                             \
+    } wants_network __attribute__((section(".note.denali"), used, aligned(4))) = {                                     \
+        sizeof(DENALI_NOTE_NAME), 0, DENALI_NOTE_NETWORK, DENALI_NOTE_NAME}
+
 /* Interrupts and exceptions ---------------------------------------------------------------------------------------- */
 
 #define NO_TIMEOUT UINT64_MAX

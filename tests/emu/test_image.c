@@ -196,6 +196,48 @@ Test(image, segments_that_touch_or_are_empty_are_no_overlap)
     bench_drop(&bench);
 }
 
+/* What the image wants whose notes these are, placed so that the file ends behind `size` bytes of them. */
+static bool wants_network(const void *notes, uint32_t length, uint32_t size)
+{
+    struct file file;
+    struct bench bench;
+    uint8_t *bytes = malloc(sizeof(file) + size);
+    file_init(&file);
+    file.segments[2] = (Elf32_Phdr){.p_type = PT_NOTE, .p_offset = sizeof(file), .p_filesz = length};
+    memcpy(bytes, &file, sizeof(file));
+    memcpy(bytes + sizeof(file), notes, size);
+    cr_assert(bench_load(&bench, bytes, sizeof(file) + size, MEMORY, 100), "%s", bench.error);
+    bool wants = bench.image.wants_network;
+    bench_drop(&bench);
+    free(bytes);
+    return wants;
+}
+
+Test(image, note_says_that_a_network_is_wanted)
+{
+    struct {
+        Elf32_Nhdr other;
+        char other_name[4], other_description[8];
+        Elf32_Nhdr note;
+        char name[8];
+    } notes = {{4, 5, 3}, "GNU", "12345", {7, 0, 1}, "denali"};
+    cr_expect(wants_network(&notes, sizeof(notes), sizeof(notes)));
+    cr_expect_not(wants_network(&notes, sizeof(notes) - 8, sizeof(notes)), "its name is outside");
+    cr_expect_not(wants_network(&notes, sizeof(notes), sizeof(notes) - 1), "the notes are not all in the file");
+    cr_expect_not(wants_network(&notes, 0, 0));
+    notes.note.n_type = 2;
+    cr_expect_not(wants_network(&notes, sizeof(notes), sizeof(notes)));
+    notes.note.n_type = 1;
+    notes.name[0] = 'D';
+    cr_expect_not(wants_network(&notes, sizeof(notes), sizeof(notes)));
+    notes.name[0] = 'd';
+    notes.other.n_descsz = UINT32_MAX;
+    cr_expect_not(wants_network(&notes, sizeof(notes), sizeof(notes)));
+    notes.other.n_descsz = 5;
+    notes.other.n_namesz = UINT32_MAX;
+    cr_expect_not(wants_network(&notes, sizeof(notes), sizeof(notes)));
+}
+
 /* Overwrite one number of a sound file. */
 struct damage {
     size_t offset, size; /* of the number */

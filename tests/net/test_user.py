@@ -121,6 +121,24 @@ def test_machine_fetches_from_a_server_on_the_hosts_loopback(build, _):
     equal(done.stdout.count(b"x" * 100000), 1)
 
 
+def test_image_that_wants_a_network_is_given_this_one_if_none_is_named(build, _):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def ask(*options, guest="http"):
+        return subprocess.run([os.path.join(build, "denali"), "run", os.path.join(build, "guests", guest + ".elf"), *options,
+                               "--", f"get=10.0.2.2:{server.server_port}/page"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    done = ask()
+    contains(done.stdout, "200 OK", "from the host: /page")
+    contains(done.stderr, "http.elf wants a network, and no --net is given: it gets --net user\n", "user: ")
+    for options in (["--net", "none"], ["--clock", "virtual"]):
+        done = ask(*options)
+        equal("200 OK" in done.stdout or "it gets" in done.stderr, False, options)
+    equal("it gets" in ask(guest="hello").stderr, False)
+    server.shutdown()
+
+
 def test_machine_that_asks_nobody_is_told(build, _):
     done = subprocess.run([os.path.join(build, "denali"), "run", os.path.join(build, "guests/http.elf"), "--net", "user",
                            "-q", "--", f"get=10.0.2.2:{free_port()}/"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
