@@ -82,8 +82,10 @@ static void ready_remove(struct lottery *lottery, struct sched_entity *entity)
 static void stack_remove(struct lottery *lottery, struct sched_entity *entity)
 {
     struct sched_entity **link = &lottery->first;
-    while (*link != entity)
+    while (*link != entity) {
+        assert(*link);
         link = &(*link)->next;
+    }
     *link = entity->next;
     entity->next = NULL;
 }
