@@ -81,7 +81,8 @@ static void *timer_new(SlirpTimerCb fire, void *timer_opaque, void *opaque)
     if (!timer)
         return NULL;
     *timer = (struct timer){user->timers, fire, timer_opaque, INT64_MAX};
-    return user->timers = timer;
+    user->timers = timer;
+    return timer;
 }
 
 static void timer_free(void *timer, void *opaque)
