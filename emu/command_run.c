@@ -240,8 +240,9 @@ static bool image_wants_network(const struct denali_config *config)
 static void choose_network(struct options *options)
 {
     struct denali_config *config = &options->config;
+    bool wants_virtual = options->clock_chosen && config->clock == DENALI_CLOCK_VIRTUAL;
 
-    if (options->net_chosen || options->clock_chosen || !image_wants_network(config))
+    if (options->net_chosen || wants_virtual || !image_wants_network(config))
         return;
     options->nets[config->net_count++] = "user";
     config->nets = options->nets;

@@ -28,6 +28,8 @@
 #define QUEUE        ((BATCH_IN + BATCH_BULK) * SEGMENTS_MAX)
 #define BATCH_OUT    64
 
+_Static_assert(DENALI_FRAME_MAX + 1 == 1515, "BULK_FRAMES says from which length on frames are too long for a NIC");
+
 #define GONE "the interface is gone"
 
 /* What the machines may want: their addresses, 02:44:4E and 24 bits, and groups. */
@@ -137,7 +139,7 @@ static void take(struct live *live, const uint8_t *bytes, uint32_t length, uint3
     struct net_counters *counters = &live->base.counters;
     struct offload offload;
 
-    if (!offload_begin(&offload, bytes, length, datagram)) {
+    if ((datagram > 0 && length / datagram >= SEGMENTS_MAX) || !offload_begin(&offload, bytes, length, datagram)) {
         counters->unusable++;
         return;
     }
