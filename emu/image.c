@@ -153,13 +153,15 @@ static bool check_segment(struct loader *loader, uint32_t number, const Elf32_Ph
     return true;
 }
 
+#define NOTES_MAX 4096 /* bytes: 65,535 headers may all name the whole file */
+
 /* Is it among these notes? What makes no sense among them is nobody's business. */
 static bool has_network_note(const struct image *image, const Elf32_Phdr *header)
 {
     const char name[(sizeof(DENALI_NOTE_NAME) + 3) / 4 * 4] = DENALI_NOTE_NAME;
     Elf32_Nhdr note;
 
-    if (!file_has(image, header->p_offset, header->p_filesz))
+    if (header->p_filesz > NOTES_MAX || !file_has(image, header->p_offset, header->p_filesz))
         return false;
     const uint8_t *bytes = image->file + header->p_offset;
     for (uint64_t at = 0, next; at + sizeof(note) <= header->p_filesz; at = next) {

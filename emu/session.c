@@ -122,6 +122,7 @@ struct outcome session_run(struct denali *denali, const struct options *options,
         }
         outcome.interrupted = interrupt_arrived();
     }
+    print_notices(denali, progress); /* of the last wait */
     progress_clear(progress);
     outcome.host_ns = now - start;
     keyboard_mode_end(&keyboard);

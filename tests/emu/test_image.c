@@ -370,6 +370,25 @@ Test(image, many_segments_are_checked_in_reasonable_time)
     free(bytes);
 }
 
+Test(image, notes_without_end_are_not_looked_at, .timeout = 10)
+{
+    enum { COUNT = 0xFFFF };
+    const size_t size = sizeof(struct file) + COUNT * sizeof(Elf32_Phdr);
+    struct file *file = calloc(1, size);
+    file_init(file);
+    file->header.e_phnum = COUNT;
+    file->header.e_phoff = sizeof(*file);
+    Elf32_Phdr *segments = (Elf32_Phdr *)(void *)(file + 1);
+    memcpy(segments, file->segments, sizeof(file->segments));
+    for (uint32_t i = 2; i < COUNT; i++)
+        segments[i] = (Elf32_Phdr){.p_type = PT_NOTE, .p_offset = sizeof(*file), .p_filesz = size - sizeof(*file)};
+    struct bench bench;
+    cr_assert(bench_load(&bench, file, size, MEMORY, 100), "%s", bench.error);
+    cr_expect_not(bench.image.wants_network);
+    bench_drop(&bench);
+    free(file);
+}
+
 static void expect_symbol(const struct image *image, uint32_t address, const char *name, uint32_t distance)
 {
     uint32_t offset = 0;
