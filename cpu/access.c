@@ -12,6 +12,7 @@ void access_use_memory(struct cpu *c, struct memory *memory)
     c->direct = memory->direct;
     c->flat_end = flat ? memory->size - FLAT_MARGIN : 0;
     c->tag = c->translating ? mmu_tag(c) : (memory->tag + 1) << TAG_SHIFT;
+    c->code_tag = c->translating || !memory->code_tag ? c->tag : (memory->code_tag + 1) << TAG_SHIFT;
 }
 
 /* With a fault for a reason other than the lack of memory, *exception is it. */
@@ -83,9 +84,23 @@ struct page *fetch_page(struct cpu *c, uint32_t address)
     return page;
 }
 
+struct page *execute_page(struct cpu *c, uint32_t address)
+{
+    struct memory *memory = c->memory;
+    struct cpu_exception ignored;
+    uint32_t physical;
+
+    if (!translate(c, address, 0, &physical, &ignored))
+        return NULL;
+    struct page *(*get)(struct memory *, uint32_t) = memory->ops->execute ? memory->ops->execute : memory->ops->read;
+    struct page *page = get(memory, physical >> PAGE_SHIFT);
+    access_use_memory(c, memory);
+    return page;
+}
+
 bool page_is_registers(struct cpu *c, const struct page *page)
 {
-    return page == c->memory->ops->read(c->memory, 0);
+    return page->bytes == registers_read(c);
 }
 
 uint64_t load_slow(struct cpu *c, uint32_t address, unsigned bytes)
@@ -203,7 +218,7 @@ void access_protect(struct cpu *c, const struct page *page)
 
 uint32_t register_read(struct cpu *c, uint32_t offset)
 {
-    return bytes_get(c->memory->ops->read(c->memory, 0)->bytes + offset, 4);
+    return bytes_get(registers_read(c) + offset, 4);
 }
 
 bool register_write(struct cpu *c, uint32_t offset, uint32_t value)

@@ -26,26 +26,44 @@ void modify_end_slow(struct cpu *, unsigned bytes);
 /* Keys are tag + page number, and 0 must be no key. */
 #define TAG_SHIFT 20
 
-/* The page to execute from, or NULL if the address is not accessible. */
+/* The page to read from, or NULL if the address is not accessible. */
 struct page *fetch_page(struct cpu *, uint32_t address);
+/* The same, to execute from. */
+struct page *execute_page(struct cpu *, uint32_t address);
 /* Is it the virtual register page, whatever its address? */
 bool page_is_registers(struct cpu *, const struct page *);
 /* This access (DENALI_FAULT_WRITE or _FETCH, 0 = read) is not possible: sets cpu.stop and cpu.exception. */
 void access_fault(struct cpu *, uint32_t address, uint32_t access);
-/* Bring the tag up to date: in cpu_run(), after memory's operations may have changed its tag, and after a change of
+/* Bring the tags up to date: in cpu_run(), after memory's operations may have changed its tag, and after a change of
  * address space or mode. */
 void access_use_memory(struct cpu *, struct memory *);
 /* A page has got its first decoded block: stores to it must ask from now on. */
 void access_protect(struct cpu *, const struct page *);
 
-/* Virtual registers: 32-bit words of physical page 0, which is always accessible. A write fails only for want of a
- * frame. */
+/* Physical page 0, which is always accessible, to read. */
+INLINE const uint8_t *registers_read(struct cpu *c)
+{
+    return likely(c->memory->registers) ? c->memory->registers : c->memory->ops->read(c->memory, 0)->bytes;
+}
+
+/* Virtual registers: 32-bit words of page 0. A write fails only for want of a frame. */
 uint32_t register_read(struct cpu *, uint32_t offset);
 bool register_write(struct cpu *, uint32_t offset, uint32_t value);
 
 INLINE uint64_t tlb_key(const struct cpu *c, uint32_t address)
 {
     return c->tag + (address >> PAGE_SHIFT);
+}
+
+INLINE uint64_t code_key(const struct cpu *c, uint32_t address)
+{
+    return c->code_tag + (address >> PAGE_SHIFT);
+}
+
+/* Where code with this key is, if it is known. Images are often linked to the same addresses: the tag counts too. */
+INLINE struct code_entry *code_entry(struct cpu *c, uint64_t key)
+{
+    return &c->code_entries[(key ^ key >> TAG_SHIFT) % CODE_ENTRIES];
 }
 
 #define TLB_ENTRY_SHIFT 5

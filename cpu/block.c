@@ -30,7 +30,7 @@ void code_drop(struct page *page)
         return;
     struct cpu *c = code->cpu;
     page->code = NULL;
-    landings_forget(c);
+    code_places_forget(c);
     for (size_t i = 0; i < CODE_BUCKETS; i++) {
         for (struct block *block = code->buckets[i], *next; block; block = next) {
             next = block->chained;
@@ -319,6 +319,31 @@ static bool is_elided(const struct builder *b, unsigned number)
     return is_jump(insn) && b->parts[number + 1].start != b->parts[number].start + insn->length;
 }
 
+static bool is_push_or_pop(const struct insn *insn)
+{
+    return insn->encoding->form == FORM_push_Zv || insn->encoding->form == FORM_pop_Zv;
+}
+
+/* For struct part. Flags before something that shows them are right in any case. */
+static unsigned find_affected(const struct builder *b, unsigned end)
+{
+    unsigned first = end;
+
+    if (end < b->instructions && is_conditional(&b->insns[end]) && end > 0)
+        first = end - 1;
+    if (end < b->instructions && is_push_or_pop(&b->insns[end]))
+        while (first > 0 && end - first < RUN_MOST - 1 && is_push_or_pop(&b->insns[first - 1]))
+            first--;
+    uint16_t wanted = FLAGS_STATUS;
+    for (unsigned i = end; wanted && i-- > 0;) {
+        const struct insn *insn = &b->insns[i];
+        if (b->unseen[i] && i < first)
+            first = i;
+        wanted = shows_flags(insn) ? 0 : wanted & ~flags_made(insn);
+    }
+    return first;
+}
+
 /* Whatever happens. */
 static bool leads_away(const struct insn *insn)
 {
@@ -337,6 +362,8 @@ static void build_ops(struct builder *b, bool straddles)
         build_run(b, i, &b->ops[b->count - 1]);
     }
     b->parts[b->instructions].op = (uint8_t)b->count;
+    for (unsigned end = 1; end < b->instructions; end++)
+        b->parts[end].affects = (uint8_t)find_affected(b, end);
     if (leads_away(&b->insns[b->instructions - 1]))
         return;
     b->ops[b->count++] = (struct op){.run = op_end, .immediate = (uint32_t)b->parts[b->instructions].start};
@@ -413,17 +440,29 @@ static struct block *block_build(struct cpu *c, struct page *page, uint32_t offs
     return block;
 }
 
+struct code *code_here(struct cpu *c)
+{
+    struct code_entry *entry = code_entry(c, code_key(c, c->eip));
+
+    if (entry->key == code_key(c, c->eip))
+        return entry->code;
+    const struct page *page = execute_page(c, c->eip);
+    if (!page || !page->code)
+        return NULL;
+    *code_entry(c, code_key(c, c->eip)) = (struct code_entry){.key = code_key(c, c->eip), .code = page->code};
+    return page->code;
+}
+
 struct block *block_find(struct cpu *c)
 {
     uint32_t offset = c->eip & PAGE_MASK;
-    struct page *page = fetch_page(c, c->eip);
+    struct code *code = code_here(c);
+    struct block *block = code ? code_find(code, offset) : NULL;
 
-    if (!page)
-        return NULL;
-    struct block *block = page->code ? code_find(page->code, offset) : NULL;
-    if (block || page_is_registers(c, page))
+    if (block)
         return block;
-    return block_build(c, page, offset);
+    struct page *page = execute_page(c, c->eip);
+    return !page || page_is_registers(c, page) ? NULL : block_build(c, page, offset);
 }
 
 static void scratch_fill(struct cpu *c, const struct builder *b)
@@ -432,52 +471,57 @@ static void scratch_fill(struct cpu *c, const struct builder *b)
     ops_place(c->scratch->ops, b);
 }
 
-/* The same link at another place, and from there the block behind it costs so much more. */
-static void link_move(struct op *from, const struct op *old, unsigned more)
+/* The operation that an instruction's handler is in. */
+static struct op *op_of(struct block *block, unsigned number)
 {
-    struct link *link = op_link(from);
-
-    if (link->to == old + 1)
-        link->to = from + 1;
-    else
-        from->cost += (int32_t)more;
+    struct op *op = &block->ops[block_parts(block)[number].op];
+    return op + (op->run == op_address);
 }
 
-/* Flags are seen where the part ends, and its last instruction may have lost the jump that it was fused with: so each
- * gets the handler that supposes nothing. */
-void block_take_part(struct cpu *c, const struct block *block, unsigned first, unsigned count)
+void block_cut(struct block *block, unsigned end, op_fn *before[])
 {
     const struct part *parts = block_parts(block);
-    const unsigned from = parts[first].op, to = parts[first + count].op, after = block->instructions - first - count;
-    struct op *ops = c->scratch->ops;
 
-    *c->scratch = (struct block){.instructions = (uint16_t)count};
-    memcpy(ops, block->ops + from, (to - from) * sizeof(struct op));
-    for (unsigned i = first; i < first + count; i++) {
-        struct op *op = &ops[parts[i].op - from];
+    for (unsigned i = parts[end].affects; i < end; i++) {
         if (parts[i].op == parts[i + 1].op)
             continue;
-        op += op->run == op_address;
-        op->left = (uint8_t)(op->left - after);
-        if (op + 1 < ops + (to - from) && op[1].run == op_go_far)
-            link_move(op, block->ops + from + (op - ops), after);
-        if (parts[i].handlers)
-            op->run = parts[i].handlers->run[FLAGS_SEEN][ADDRESS_ANY];
+        struct op *op = op_of(block, i);
+        before[i] = op->run;
+        op->run = parts[i].handlers->run[FLAGS_SEEN][ADDRESS_ANY];
     }
-    ops[to - from] = (struct op){.run = op_end, .immediate = (uint32_t)parts[first + count].start};
-    link_init(&ops[to - from]);
+    before[end] = block->ops[parts[end].op].run;
+    block->ops[parts[end].op].run = op_end_part;
+}
+
+void block_mend(struct block *block, unsigned end, op_fn *const before[])
+{
+    const struct part *parts = block_parts(block);
+
+    block->ops[parts[end].op].run = before[end];
+    for (unsigned i = parts[end].affects; i < end; i++)
+        if (parts[i].op != parts[i + 1].op)
+            op_of(block, i)->run = before[i];
 }
 
 void block_take_alone(struct cpu *c, const struct block *block)
 {
+    const struct part *first = block_parts(block);
+    const unsigned count = first[1].op;
     struct op *ops = c->scratch->ops;
-    const struct part *parts = block_parts(block);
-    const unsigned count = (unsigned)parts[1].op - parts[0].op;
 
-    block_take_part(c, block, 0, 1);
+    *c->scratch = (struct block){.instructions = 1};
+    memcpy(ops, block->ops, count * sizeof(struct op));
+    if (count > 0) {
+        struct op *op = &ops[ops->run == op_address];
+        op->left = 0;
+        if (first->handlers)
+            op->run = first->handlers->run[FLAGS_SEEN][ADDRESS_ANY];
+    }
     for (unsigned i = 1; i < count; i++)
         if (ops[i].run == op_go_far)
             link_init(&ops[i - 1]);
+    ops[count] = (struct op){.run = op_end, .immediate = (uint32_t)first[1].start};
+    link_init(&ops[count]);
 }
 
 /* An instruction of more than INSN_MAX bytes. */

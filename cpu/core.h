@@ -118,6 +118,9 @@ struct part {
     const struct handlers *handlers; /* NULL: illegal */
     int16_t start;                   /* relative to the page's start */
     uint8_t op; /* its first operation; a jump that was followed has none, here is the next one's */
+    /* From here on instructions before this one have handlers that suppose that this one follows: it has their flags
+     * not seen, or does its work with theirs. */
+    uint8_t affects;
 };
 
 struct block {
@@ -177,7 +180,7 @@ struct tlb_entry {
 
 #define TLB_ENTRIES 256
 
-/* Where an indirect jump has landed: at this address, under this tag, is this block. */
+/* Where an indirect jump has landed: at this address, under this code tag, is this block. */
 struct landing {
     uint64_t tag; /* 0 = none */
     const struct op *first;
@@ -191,10 +194,19 @@ _Static_assert(sizeof(struct landing) == 1 << LANDING_SHIFT, "a landing is found
 
 #define LANDINGS 256
 
+/* What was decoded from the page with this key, of code tag and page number. */
+struct code_entry {
+    uint64_t key; /* 0 = none */
+    struct code *code;
+};
+
+#define CODE_ENTRIES 64
+
 /* Why operations stopped running. */
 enum stop {
     STOP_LOOKUP,    /* at cpu.eip: find the block there */
     STOP_LINK,      /* at cpu.target, where cpu.link is to lead from the page at cpu.eip */
+    STOP_SHORT,     /* at cpu.eip, where cpu.ahead begins: the budget is not enough for all of it */
     STOP_EXCEPTION, /* cpu.exception, at cpu.eip */
     STOP_RETRY,     /* at cpu.eip: this instruction must be run alone (it changes code or interrupt registers) */
     STOP_BUDGET,    /* in the middle of a repeated instruction, at cpu.eip: look at the budget, then go on */
@@ -224,6 +236,7 @@ struct cpu {
 
     int64_t budget;        /* instructions left, the current block's already taken off */
     uint64_t tag;          /* of the memory, in place for a TLB key */
+    uint64_t code_tag;     /* the same for code, of which memories can have one in common */
     struct memory *memory; /* borrowed for the run */
     const uint8_t *flat;   /* memory.flat, for addresses below flat_end; no access of 16 bytes leaves it then */
     const uint8_t *direct; /* memory.direct, for the same addresses */
@@ -237,9 +250,12 @@ struct cpu {
     bool user;        /* mode */
     bool translating; /* the MMU is on */
     enum stop stop;
-    struct link *link;  /* the link to fill in, or NULL */
-    uint32_t link_from; /* and the address of the page it belongs to */
-    uint32_t target;    /* STOP_LINK */
+    struct link *link;      /* the link to fill in, or NULL */
+    uint32_t link_from;     /* and the address of the page it belongs to */
+    uint32_t target;        /* STOP_LINK */
+    struct block *ahead;    /* STOP_SHORT */
+    const struct part *end; /* of the part of a block that runs: the instruction behind it */
+    uint8_t end_left;       /* and the instructions of the block from there on */
     struct cpu_exception exception;
     struct cpu_page wanted;
     struct cpu_io io;
@@ -249,6 +265,7 @@ struct cpu {
     uint8_t bounce[8];
     struct tlb_entry tlb[TLB_ENTRIES];
     struct landing landings[LANDINGS];
+    struct code_entry code_entries[CODE_ENTRIES];
 
     enum cpu_engine engine;
     cpu_trace_fn *trace;
@@ -270,6 +287,7 @@ const struct op *op_leave(struct cpu *, const struct op *, enum stop, uint32_t e
 
 op_fn op_illegal, op_too_long;           /* raise their exceptions */
 op_fn op_address, op_end, op_check_tail; /* operations that are no instructions */
+op_fn op_end_part;                       /* stands in for the one at cpu.end */
 /* The less usual ways of a jump: into another page, by this link; to cpu.target; with a 16-bit target; into the block
  * of this page with this first operation, for which the budget, already reduced, is not enough. */
 op_fn op_go_far, op_land, op_jump_narrow, op_out_of_budget;
@@ -292,7 +310,8 @@ static inline struct landing *landing_of(struct cpu *c, uint32_t eip)
 }
 
 /* After code has gone, or pages have got other addresses. */
-static inline void landings_forget(struct cpu *c)
+static inline void code_places_forget(struct cpu *c)
 {
     memset(c->landings, 0, sizeof(c->landings));
+    memset(c->code_entries, 0, sizeof(c->code_entries));
 }

@@ -111,11 +111,11 @@ struct cpu_state {
     uint32_t eip;
     uint32_t control; /* EFLAGS & FLAGS_CONTROL */
     struct flags flags;
-    struct fpu_state fpu;
+    struct cpu_resume resume;
+    struct cpu_undelivered undelivered;
     bool user; /* mode; only while mmu.on */
     struct mmu_state mmu;
-    struct cpu_undelivered undelivered;
-    struct cpu_resume resume;
+    struct fpu_state fpu; /* last, as most of the MMU before it: few ask for them, all for what is above */
 };
 
 void cpu_state_reset(struct cpu_state *, uint32_t entry, uint32_t stack);

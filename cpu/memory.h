@@ -28,6 +28,8 @@ struct memory;
 struct memory_ops {
     /* The page to read or execute from, by page number. NULL: not accessible, or `away`. */
     struct page *(*read)(struct memory *, uint32_t number);
+    /* The page to execute from; may change memory.code_tag. NULL here: as `read`. */
+    struct page *(*execute)(struct memory *, uint32_t number);
     /* The page to write to: private to this memory from now on. May change the memory's tag. NULL: as above. */
     struct page *(*write)(struct memory *, uint32_t number);
     /* The page to look at, which nobody notices. NULL: not accessible, or not there now. */
@@ -36,9 +38,14 @@ struct memory_ops {
 
 struct memory {
     const struct memory_ops *ops;
-    uint64_t tag;  /* never used before by another memory, nor by this one with other pages; < 2^43 */
-    uint32_t size; /* bytes accessible from address 0; a multiple of PAGE_SIZE */
-    bool away;     /* set with NULL: the page is not there now (swapped out, no frame for a copy), but may be later */
+    uint64_t tag; /* never used before by another memory, nor by this one with other pages; < 2^43 */
+    /* Not 0: memories that have this in common have the same page wherever one of them has executed one that still has
+     * code; a page with code is replaced only by a memory whose code_tag becomes another one. No memory has it as tag.
+     */
+    uint64_t code_tag;
+    uint32_t size;      /* bytes accessible from address 0; a multiple of PAGE_SIZE */
+    uint8_t *registers; /* page 0's bytes, where they may be read and written without asking; NULL: ask */
+    bool away; /* set with NULL: the page is not there now (swapped out, no frame for a copy), but may be later */
     /* All `size` bytes in one piece, for reading; NULL: only page by page. They are at all times what `read` shows.
      * When the pointer changes, so does the tag. */
     const uint8_t *flat;

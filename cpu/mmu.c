@@ -94,7 +94,7 @@ static void entry_write(struct cpu *c, struct mmu_state *mmu, uint32_t frame_wor
 
     slot_clear(c, entry->page);
     slot_clear(c, mmu->page);
-    landings_forget(c);
+    code_places_forget(c);
     *entry = (struct mmu_entry){.page = mmu->page, .frame = frame_word & FRAME_WORD_MASK};
     mmu->index = (mmu->index + 1) % DENALI_MMU_ENTRIES;
 }
@@ -112,7 +112,7 @@ static void probe(struct mmu_state *mmu, uint32_t page_word)
 
 static void flush(struct cpu *c, struct mmu_state *mmu, uint32_t which)
 {
-    landings_forget(c);
+    code_places_forget(c);
     for (size_t i = 0; i < DENALI_MMU_ENTRIES; i++) {
         struct mmu_entry *entry = &mmu->entries[i];
         bool of_space = !(entry->frame & DENALI_MMU_GLOBAL) &&
@@ -124,7 +124,7 @@ static void flush(struct cpu *c, struct mmu_state *mmu, uint32_t which)
 
 static void flush_page(struct cpu *c, struct mmu_state *mmu, uint32_t page_word)
 {
-    landings_forget(c);
+    code_places_forget(c);
     for (size_t i = 0; i < DENALI_MMU_ENTRIES; i++)
         if (entry_matches(&mmu->entries[i], page_word & PAGE_WORD_MASK))
             entry_invalidate(c, &mmu->entries[i]);

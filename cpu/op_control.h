@@ -179,7 +179,7 @@ CUSTOM_BODY(BOUND)
     do {                                                                                                               \
         uint32_t to = address;                                                                                         \
         const struct landing *landing = landing_of(c, to);                                                             \
-        if (likely(landing->eip == to && landing->tag == c->tag)) {                                                    \
+        if (likely(landing->eip == to && landing->tag == c->code_tag)) {                                               \
             c->eip = to & ~PAGE_MASK;                                                                                  \
             RUN_BLOCK(landing->first, landing->cost);                                                                  \
         }                                                                                                              \

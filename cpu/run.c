@@ -73,10 +73,23 @@ const struct op *op_jump_narrow(struct cpu *c, const struct op *op)
 
 const struct op *op_out_of_budget(struct cpu *c, const struct op *op)
 {
-    const struct block *block = block_of_first(op);
+    struct block *block = (struct block *)(uintptr_t)block_of_first(op);
 
+    if (op->run == op_go_far) /* no block: out of the part of one, in which the budget is below 0 anyway */
+        TAIL op_go_far(c, op);
     c->budget += block->instructions;
     c->eip += block->offset;
+    c->stop = STOP_SHORT;
+    c->ahead = block;
+    c->link = NULL;
+    return NULL;
+}
+
+const struct op *op_end_part(struct cpu *c, const struct op *op)
+{
+    (void)op;
+    c->budget += c->end_left;
+    c->eip += (uint32_t)c->end->start;
     c->stop = STOP_LOOKUP;
     c->link = NULL;
     return NULL;
@@ -127,10 +140,12 @@ OP_RUN(3)
 OP_RUN(4)
 _Static_assert(4 * RUN_MOST <= FLAT_MARGIN, "a run is one access");
 
+/* NULL: nothing is known. */
 static struct code *code_at(struct cpu *c, uint32_t eip)
 {
-    const struct tlb_entry *entry = tlb_entry(c, eip);
-    return entry->read_key == tlb_key(c, eip) ? entry->page->code : NULL;
+    const uint64_t key = code_key(c, eip);
+    const struct code_entry *entry = code_entry(c, key);
+    return entry->key == key ? entry->code : NULL;
 }
 
 const struct op *op_go_far(struct cpu *c, const struct op *op)
@@ -158,7 +173,7 @@ const struct op *op_land(struct cpu *c, const struct op *op)
 
     if (likely(block)) {
         *landing_of(c, c->target) =
-            (struct landing){.tag = c->tag, .eip = c->target, .first = block->ops, .cost = block->instructions};
+            (struct landing){.tag = c->code_tag, .eip = c->target, .first = block->ops, .cost = block->instructions};
         c->eip = c->target & ~PAGE_MASK;
         RUN_BLOCK(block->ops, block->instructions - op->left);
     }
@@ -251,7 +266,7 @@ static bool deliver_exception(struct cpu *c, struct cpu_exception exception)
 
 static bool deliver_interrupt(struct cpu *c)
 {
-    const uint8_t *registers = c->memory->ops->read(c->memory, 0)->bytes;
+    const uint8_t *registers = registers_read(c);
 
     c->check = false;
     const uint32_t handler = bytes_get(registers + DENALI_REG_IRQ_HANDLER, 4);
@@ -321,51 +336,67 @@ struct place {
 static struct place resume(struct cpu *c)
 {
     const struct cpu_resume *resume = &c->state->resume;
-    const struct page *page = resume->serial && resume->eip == c->eip ? fetch_page(c, c->eip) : NULL;
+    struct code *code = resume->serial && resume->eip == c->eip ? code_here(c) : NULL;
 
-    if (!page || !page->code || page->code->serial != resume->serial)
+    if (!code || code->serial != resume->serial)
         return (struct place){0};
-    struct block *block = code_find(page->code, resume->offset);
+    struct block *block = code_find(code, resume->offset);
     if (!block || resume->number >= block->instructions)
         return (struct place){0};
     return (struct place){.block = block, .number = resume->number};
 }
 
-/* Fewer instructions of a block than are left of it: as many as the budget allows. */
+/* The first operation of all may be none of the first instruction's: op_check_tail. */
+static const struct op *op_at(struct place place)
+{
+    return place.block->ops + (place.number > 0 ? block_parts(place.block)[place.number].op : 0);
+}
+
+/* Fewer instructions of a block than are left of it: as many as the budget allows. All that are left are taken off it
+ * nevertheless, as operations suppose, so it is below 0 meanwhile; and no way leads back to this place with that. */
 static void run_part(struct cpu *c, struct place place)
 {
-    const unsigned count = (unsigned)c->budget, end = place.number + count;
     const struct part *parts = block_parts(place.block);
-    const uint32_t page = c->eip - (uint32_t)parts[place.number].start;
+    const unsigned left = place.block->instructions - place.number, end = place.number + (unsigned)c->budget;
+    op_fn *before[BLOCK_INSTRUCTIONS];
 
-    block_take_part(c, place.block, place.number, count);
     c->state->resume = (struct cpu_resume){.serial = place.block->code->serial,
-                                           .eip = page + (uint32_t)parts[end].start,
+                                           .eip = (c->eip & ~PAGE_MASK) + (uint32_t)parts[end].start,
                                            .offset = place.block->offset,
                                            .number = (uint8_t)end};
-    run_ops(c, c->scratch->ops, count);
+    c->end = &parts[end];
+    c->end_left = (uint8_t)(place.block->instructions - end);
+    block_cut(place.block, end, before);
+    run_ops(c, op_at(place), left);
+    block_mend(place.block, end, before);
+}
+
+static struct place place_find(struct cpu *c)
+{
+    if (c->stop == STOP_SHORT)
+        return (struct place){.block = c->ahead};
+    struct place place = resume(c);
+    return place.block ? place : (struct place){.block = block_find(c)};
 }
 
 static void run_block(struct cpu *c)
 {
     struct link *link = c->link;
-    struct place place = resume(c);
-    struct block *block = place.block ? place.block : block_find(c);
+    const struct place place = place_find(c);
 
-    if (!block) {
+    if (!place.block) {
         run_alone(c);
         return;
     }
-    const unsigned left = block->instructions - place.number;
+    const unsigned left = place.block->instructions - place.number;
     if (c->budget < left) {
-        run_part(c, (struct place){block, place.number});
+        run_part(c, place);
         return;
     }
     c->state->resume.serial = 0;
     if (link && place.number == 0)
-        link_fill(c, link, block);
-    /* The first operation of all may be none of the first instruction's: op_check_tail. */
-    run_ops(c, block->ops + (place.number > 0 ? block_parts(block)[place.number].op : 0), left);
+        link_fill(c, link, place.block);
+    run_ops(c, op_at(place), left);
 }
 
 static void state_load(struct cpu *c, struct cpu_state *state, struct memory *memory)
@@ -413,12 +444,20 @@ static void run_some(struct cpu *c)
         run_block(c);
 }
 
+/* What is known of the block that would be next is so no longer. */
+static void forget_next(struct cpu *c)
+{
+    c->link = NULL;
+    if (c->stop == STOP_SHORT)
+        c->stop = STOP_LOOKUP;
+}
+
 /* Interrupts that have become deliverable go first, then the budget counts. */
 static bool prepare(struct cpu *c)
 {
     if (c->counters.blocks_bytes > CODE_LIMIT) {
         code_drop_all(c);
-        c->link = NULL;
+        forget_next(c);
     }
     if (c->stop == STOP_EXCEPTION) {
         c->link = NULL;
@@ -426,7 +465,7 @@ static bool prepare(struct cpu *c)
             return false;
     }
     while (c->check) {
-        c->link = NULL;
+        forget_next(c);
         if (!deliver_interrupt(c))
             return false;
     }
@@ -486,7 +525,10 @@ static void take_undelivered(struct cpu *c)
 {
     struct cpu_undelivered *undelivered = &c->state->undelivered;
 
-    c->stop = undelivered->waits ? STOP_EXCEPTION : STOP_LOOKUP;
+    c->stop = STOP_LOOKUP;
+    if (!undelivered->waits)
+        return;
+    c->stop = STOP_EXCEPTION;
     c->exception = undelivered->exception;
     *undelivered = (struct cpu_undelivered){0};
 }

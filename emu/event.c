@@ -136,16 +136,10 @@ bool event_is_queued(const struct event *event)
     return event->position != 0;
 }
 
-uint64_t event_next_time(const struct event_queue *queue)
+void event_fire_first(struct event_queue *queue)
 {
-    return queue->count > 0 ? queue->heap[0].time : UINT64_MAX;
-}
+    struct event *event = queue->heap[0].event;
 
-void event_run(struct event_queue *queue, uint64_t now)
-{
-    while (queue->count > 0 && queue->heap[0].time <= now) {
-        struct event *event = queue->heap[0].event;
-        event_cancel(queue, event);
-        event->fire(event);
-    }
+    event_cancel(queue, event);
+    event->fire(event);
 }

@@ -49,6 +49,17 @@ void event_schedule(struct event_queue *, struct event *, uint64_t time);
 void event_cancel(struct event_queue *, struct event *); /* not queued: nothing happens */
 bool event_is_queued(const struct event *);
 /* Time of the earliest event, UINT64_MAX if there is none. */
-uint64_t event_next_time(const struct event_queue *);
+static inline uint64_t event_next_time(const struct event_queue *queue)
+{
+    return queue->count > 0 ? queue->heap[0].time : UINT64_MAX;
+}
+
+/* The earliest happens: it is no longer queued. */
+void event_fire_first(struct event_queue *);
+
 /* Fire, in order, all events due at or before `now`, including those that fired ones schedule. */
-void event_run(struct event_queue *, uint64_t now);
+static inline void event_run(struct event_queue *queue, uint64_t now)
+{
+    while (queue->count > 0 && queue->heap[0].time <= now)
+        event_fire_first(queue);
+}

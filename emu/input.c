@@ -34,12 +34,6 @@ bool input_type(struct input *input, uint64_t cycles, uint32_t machine, struct k
     return true;
 }
 
-uint64_t input_next(const struct input *input, uint64_t cycles)
-{
-    const struct input_moment now = {input->turn, cycles};
-    return input->source ? input->source->ops->next(input->source, &now) : UINT64_MAX;
-}
-
 bool input_is_open(const struct input *input, bool typing)
 {
     return input->source && input->source->ops->is_open(input->source, typing);

@@ -63,5 +63,9 @@ struct packet *input_frame(struct input *, uint64_t cycles, uint32_t *backend);
 /* Type what there is to this machine. True: keys were typed. */
 bool input_type(struct input *, uint64_t cycles, uint32_t machine, struct keyboard *);
 /* See struct input_source_ops. */
-uint64_t input_next(const struct input *, uint64_t cycles);
+static inline uint64_t input_next(const struct input *input, uint64_t cycles)
+{
+    const struct input_moment now = {input->turn, cycles};
+    return input->source ? input->source->ops->next(input->source, &now) : UINT64_MAX;
+}
 bool input_is_open(const struct input *, bool typing);

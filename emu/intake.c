@@ -41,8 +41,6 @@ void kernel_take_frames(struct kernel *k)
 {
     uint32_t backend;
 
-    if (!k->input.source)
-        return;
     for (struct packet *packet; (packet = input_frame(&k->input, k->clock.cycles, &backend));) {
         switch_receive(&k->network, backend, packet);
         packet_unref(packet);
@@ -86,7 +84,7 @@ void kernel_look_for_keys(struct kernel *k)
     struct vm *typed_to = typist(k);
     bool is_due = k->clock.cycles >= k->input_due || input_next(&k->input, k->clock.cycles) <= k->clock.cycles;
 
-    if (!k->input.source || (typed_to && !is_due))
+    if (typed_to && !is_due)
         return;
     k->input_due = clock_after(k->clock.cycles, k->input_patience);
     if (typed_to)

@@ -5,6 +5,7 @@
 
 #include "../devices/container_of.h"
 #include "../devices/host/capture.h"
+#include "prefetch.h"
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -129,6 +130,8 @@ static void go_idle(struct kernel *k, struct vm *vm, uint64_t timeout_ns)
 
 void kernel_charge(struct kernel *k, struct machine *payer, uint64_t cycles)
 {
+    if (cycles == 0)
+        return;
     k->clock.cycles = clock_after(k->clock.cycles, cycles);
     k->counters.cost_cycles += cycles;
     if (payer)
@@ -329,7 +332,8 @@ static bool may_go_on(struct kernel *k, struct vm *vm)
 
     charge_paging(k, m);
     event_run(&k->events, k->clock.cycles);
-    kernel_take_frames_within(k);
+    if (k->input.source)
+        kernel_take_frames_within(k);
     if (k->preempted)
         return false;
     if (m->instructions >= k->machine_instructions) {
@@ -362,6 +366,30 @@ static enum turn begin_quantum(struct kernel *k, struct vm *vm)
     return TURN_GOES_ON;
 }
 
+/* Where many machines take turns, what the next one needs has left the host's caches. It is fetched while others run,
+ * one step in each quantum, since one step finds the way to the next. */
+#define PREFETCH_LEAST 16 /* machines: what fewer need stays */
+
+static struct vm *expect_vm(const struct kernel *k, const struct vm *after)
+{
+    struct sched_entity *entity = k->scheduler->ops->expect(k->scheduler, after ? &after->sched : NULL);
+    return entity ? container_of(entity, struct vm, sched) : NULL;
+}
+
+static void prefetch_machines(const struct kernel *k)
+{
+    if (k->scheduler->queued < PREFETCH_LEAST || !k->scheduler->ops->expect)
+        return;
+    const struct vm *next = expect_vm(k, NULL), *second = next ? expect_vm(k, next) : NULL,
+                    *third = second ? expect_vm(k, second) : NULL;
+    if (third)
+        prefetch(third, sizeof(*third));
+    if (second && second->machine)
+        machine_prefetch(second->machine);
+    if (next && next->machine)
+        machine_prefetch_memory(next->machine);
+}
+
 static void run_quantum(struct kernel *k, struct vm *vm)
 {
     k->counters.vm_switches += vm->id != k->last_running;
@@ -371,6 +399,7 @@ static void run_quantum(struct kernel *k, struct vm *vm)
     k->preempted = false;
     vm->sched.idled = false;
     kernel_trace_schedule(k, vm, "runs");
+    prefetch_machines(k);
     if (k->pager)
         pager_run(k->pager, &vm->machine->space);
     enum turn turn = begin_quantum(k, vm);
@@ -390,11 +419,14 @@ enum denali_progress kernel_turn(struct kernel *k)
     if (limit_reached(k))
         return DENALI_LIMIT;
     event_run(&k->events, k->clock.cycles);
-    kernel_look_for_keys(k);
     if (k->capture_bad)
         return DENALI_INPUT_BAD;
-    kernel_take_frames(k);
-    kernel_settle(k);
+    if (k->input.source) {
+        kernel_look_for_keys(k);
+        kernel_take_frames(k);
+    }
+    if (k->marked)
+        kernel_settle(k);
     open_gate(k);
     if (kernel_is_ahead(k))
         return DENALI_WAITING;

@@ -86,7 +86,8 @@ uint64_t kernel_wait_ns(struct kernel *);
 bool kernel_is_typed_to(const struct kernel *);
 /* For kernel_turn(). A turn begins: the clock of a kernel that was asleep goes to where it should be. */
 void kernel_wake(struct kernel *);
-/* A machine that runs on and on must not keep the one that could stop it from hearing its user. */
+/* These three only if there is a source of input. A machine that runs on and on must not keep the one that could stop
+ * it from hearing its user. */
 void kernel_look_for_keys(struct kernel *);
 /* Frames that enter now do so. */
 void kernel_take_frames(struct kernel *);

@@ -8,6 +8,7 @@
 
 #include "../devices/container_of.h"
 #include "digest.h"
+#include "prefetch.h"
 
 /* What a device is handed: the interrupt line, the memory, the timer's clock. */
 
@@ -147,12 +148,6 @@ static uint32_t get32(const uint8_t *page, uint32_t offset)
     return value;
 }
 
-static uint8_t *register_page(struct machine *m)
-{
-    struct page *page = space_page(&m->space, 0, true);
-    return page ? page->bytes : NULL;
-}
-
 size_t machine_arguments(char *to, size_t size, const char *arguments, uint32_t id)
 {
     static const char placeholder[] = MACHINE_PLACEHOLDER;
@@ -197,7 +192,7 @@ static void boot_disks(const struct machine *m, uint8_t *page)
 
 static bool boot_registers(struct machine *m, const struct image *image, const char *arguments)
 {
-    uint8_t *page = register_page(m);
+    uint8_t *page = space_registers(&m->space);
     const uint16_t mtu = DENALI_NIC_MTU;
 
     if (!page)
@@ -333,9 +328,28 @@ void machine_end(struct machine *m, enum machine_state how)
     m->vm->state = how;
 }
 
+void machine_prefetch(const struct machine *m)
+{
+    prefetch(m, offsetof(struct machine, state.fpu));
+    prefetch(&m->space, sizeof(m->space));
+    prefetch(&m->nic, sizeof(m->nic));
+}
+
+/* Registers are likely to point to what is used next, the stack pointer above all. */
+void machine_prefetch_memory(const struct machine *m)
+{
+    const struct memory *memory = &m->space.memory;
+
+    if (memory->registers)
+        prefetch(memory->registers, DENALI_REG_DISKS);
+    for (size_t i = 0; memory->flat && i < CPU_REGISTERS; i++)
+        if (m->state.regs[i] < memory->size)
+            prefetch(memory->flat + m->state.regs[i], 1);
+}
+
 int machine_cross(struct machine *m)
 {
-    uint8_t *page = register_page(m);
+    uint8_t *page = space_registers(&m->space);
     if (!page)
         return -1;
     uint32_t pending = get32(page, DENALI_REG_IRQ_PENDING) | m->posted;
@@ -356,8 +370,13 @@ int machine_cross(struct machine *m)
 
 bool machine_has_interrupts(struct machine *m)
 {
-    const struct page *page = space_page(&m->space, 0, false);
-    return m->posted || (page && get32(page->bytes, DENALI_REG_IRQ_PENDING));
+    const uint8_t *bytes = m->space.memory.registers;
+
+    if (!bytes) {
+        const struct page *page = space_page(&m->space, 0, false);
+        bytes = page ? page->bytes : NULL;
+    }
+    return m->posted || (bytes && get32(bytes, DENALI_REG_IRQ_PENDING));
 }
 
 /* Ports. */

@@ -66,16 +66,17 @@ struct vm {
 };
 
 struct machine {
-    struct cpu_state state;
-    struct space space;
-    struct vm *vm; /* borrowed */
-
+    /* What every quantum asks for is side by side, up to the first fields of `state`, and in `space`. */
+    struct vm *vm;         /* borrowed */
     uint32_t posted;       /* interrupts not yet in IRQ_PENDING */
     uint32_t posted_count; /* how often something was posted since the last crossing */
-    bool idle_answer;      /* IDLE returns at the next crossing and wants EAX */
     uint64_t quantum_left; /* cycles, of a preempted machine; 0 = a new quantum is due */
     uint64_t instructions;
-    bool flattened;                  /* space_flatten() has been tried */
+    bool idle_answer; /* IDLE returns at the next crossing and wants EAX */
+    bool flattened;   /* space_flatten() has been tried */
+    struct cpu_state state;
+    struct space space;
+
     uint64_t final_digest;           /* TERMINATED, FAILED */
     struct machine_failure *failure; /* FAILED; owned; NULL if there was no memory for it */
 
@@ -126,6 +127,10 @@ void machine_drop(struct machine *);
 
 /* The argument string of machine `id`, at most `size` bytes with its NUL. Returns its length as snprintf would. */
 size_t machine_arguments(char *to, size_t size, const char *arguments, uint32_t id);
+
+/* Let the host fetch what the machine's next quantum is going to need: of itself; when that is there, of its memory. */
+void machine_prefetch(const struct machine *);
+void machine_prefetch_memory(const struct machine *);
 
 /* Enter the machine (VMM to VM): time and device registers are brought up to date, what is posted goes to IRQ_PENDING.
  * Returns how many posted interrupts went in, -1 if page 0 cannot be written for want of a frame. */

@@ -126,8 +126,6 @@ static struct page *space_read_page(struct memory *memory, uint32_t number)
     struct space *space = (struct space *)memory;
     if (number >= memory->size >> PAGE_SHIFT)
         return NULL;
-    if (number == 0 && space->registers)
-        return space->registers;
     struct place place = space_find(space, number);
     if (!place.frame)
         return place.paging && pager_is_swapped(place.paging, number) ? space_away(memory)
@@ -135,6 +133,47 @@ static struct page *space_read_page(struct memory *memory, uint32_t number)
     if (place.own && place.paging)
         pager_note_use(space, place.paging, number);
     return &place.frame->page;
+}
+
+/* Members of a lineage. */
+
+static void lineage_leave(struct space *space)
+{
+    if (space->lineage)
+        lineage_unref(space->lineage);
+    space->lineage = NULL;
+    space->memory.code_tag = 0;
+}
+
+/* Another page is going to take the place of this one (NULL: absent, reads as zeroes), for this space alone. */
+static void lineage_part(struct space *space, uint32_t number, const struct frame *frame)
+{
+    const struct page *page = frame ? &frame->page : frame_pool_zero(space->pool);
+
+    if (!space->lineage)
+        return;
+    if (page->code)
+        lineage_leave(space);
+    else
+        lineage_note(space->lineage, number);
+}
+
+static void lineage_join(struct space *to, struct space *from)
+{
+    if (!from->lineage)
+        from->lineage = lineage_new(frame_pool_tag(from->pool), from->memory.size >> PAGE_SHIFT);
+    to->lineage = from->lineage ? lineage_ref(from->lineage) : NULL;
+    to->memory.code_tag = from->memory.code_tag = from->lineage ? from->lineage->tag : 0;
+}
+
+static struct page *space_execute_page(struct memory *memory, uint32_t number)
+{
+    struct space *space = (struct space *)memory;
+    struct page *page = space_read_page(memory, number);
+
+    if (page && space->lineage && (lineage_is_noted(space->lineage, number) || space_find(space, number).own))
+        lineage_leave(space);
+    return page;
 }
 
 static const struct page *space_peek_page(const struct memory *memory, uint32_t number)
@@ -160,6 +199,8 @@ static void flat_move(struct space *space, uint32_t number, struct frame *frame)
 {
     frame_move(frame, space->flat + ((size_t)number << PAGE_SHIFT));
     space->memory.tag = frame_pool_tag(space->pool);
+    if (number == 0 && space->memory.registers)
+        space->memory.registers = frame->page.bytes;
 }
 
 static void flat_fill(void *owner, uint32_t number, const uint8_t *bytes)
@@ -224,6 +265,7 @@ static struct frame *space_take_page(struct space *space, uint32_t number, struc
             frame_unref(space->pool, frame);
         return NULL;
     }
+    lineage_part(space, number, old);
     if (old)
         frame_unref(space->pool, old);
     leaf->frames[slot_of(number, 0)] = frame;
@@ -262,11 +304,9 @@ static struct page *space_write_page(struct memory *memory, uint32_t number)
     struct space *space = (struct space *)memory;
     if (number >= memory->size >> PAGE_SHIFT)
         return NULL;
-    if (number == 0 && space->registers)
-        return space->registers;
     struct page *page = space_own_page(memory, number);
     if (number == 0 && !space->pager)
-        space->registers = page;
+        memory->registers = page ? page->bytes : NULL;
     return page;
 }
 
@@ -287,7 +327,7 @@ struct page *space_page(struct space *space, uint32_t number, bool write)
 }
 
 static const struct memory_ops space_ops = {
-    .read = space_read_page, .write = space_write_page, .peek = space_peek_page};
+    .read = space_read_page, .execute = space_execute_page, .write = space_write_page, .peek = space_peek_page};
 
 void space_init(struct space *space, struct frame_pool *pool, uint32_t size)
 {
@@ -318,7 +358,8 @@ void space_drop_pages(struct space *space)
     if (space->root)
         node_unref(space, space->root, space->levels - 1);
     space->root = NULL;
-    space->registers = NULL;
+    lineage_leave(space);
+    space->memory.registers = NULL;
     space->owner.frames = 0;
     space->memory.tag = frame_pool_tag(space->pool);
 }
@@ -338,8 +379,9 @@ void space_clone(struct space *to, struct space *from)
     if (from->flat)
         space_visit(from, flat_empty, from);
     flat_unmap(from);
-    from->registers = NULL;
+    from->memory.registers = NULL;
     *to = *from;
+    lineage_join(to, from);
     to->memory.away = false;
     if (from->root)
         node_share(from->root);
@@ -389,6 +431,9 @@ bool space_set_swapped(struct space *space, const uint8_t *bits)
         struct space_node *leaf = space_own_leaf(space, number);
         if (!leaf)
             return false;
+        for (uint32_t i = 0; i < RADIX; i++)
+            if (swapped >> i & 1)
+                lineage_part(space, number + i, leaf->frames[i]);
         pager_set_swapped(space, leaf, swapped);
     }
     return true;

@@ -7,6 +7,7 @@
 #pragma once
 #include "../sched/replacement.h"
 #include "frame.h"
+#include "lineage.h"
 #include "swap.h"
 
 #define SPACE_PINS 16 /* more than the blocks one instruction can need */
@@ -18,8 +19,8 @@ struct space {
     struct memory memory;    /* first: what the CPU sees */
     struct frame_pool *pool; /* borrowed */
     struct space_node *root; /* NULL: nothing was written yet */
+    struct lineage *lineage; /* that it is a member of; one reference; NULL: it shares no knowledge of code */
     uint8_t levels;          /* of the tree, enough for memory.size */
-    struct page *registers;  /* page 0, which every turn of a machine asks for, if it is this space's alone; or NULL */
     uint8_t *flat;           /* memory.flat, mapped: the frames that only this space has are in it; of others a copy */
     uint32_t flat_pages;     /* of it that are used */
 
@@ -64,6 +65,15 @@ void space_return(struct space *, struct pager *, struct swap_region);
  * space: that leaves with CPU_PAGE. The pointer is good until the next page is asked for, of any space with the same
  * pager. NULL: there is none; if `trouble` is set then, it could not be had. */
 struct page *space_page(struct space *, uint32_t number, bool write);
+
+/* The bytes of page 0, to read and write, which every turn of a machine asks for. NULL as above. */
+static inline uint8_t *space_registers(struct space *space)
+{
+    if (space->memory.registers)
+        return space->memory.registers;
+    struct page *page = space_page(space, 0, true);
+    return page ? page->bytes : NULL;
+}
 
 /* Put all of the space in one piece of host memory, which makes loads faster and costs a mapping, and a copy of what is
  * shared. It stays so until the space is cloned. False: the host gives no address space; nothing has changed. */

@@ -375,7 +375,7 @@ static void switch_turn(struct network_switch *network)
     packet_unref(packet);
 }
 
-void switch_drain(struct network_switch *network)
+void switch_drain_senders(struct network_switch *network)
 {
     /* Only what waits now: were a delivery to make a machine send, that would wait for the next call. */
     uint64_t frames = 0;

@@ -102,7 +102,12 @@ void switch_return(struct network_switch *, struct nic *);
 void switch_receive(struct network_switch *, uint32_t backend, struct packet *);
 /* Deliver everything that machines want to send, one frame per sender per turn (round-robin over active senders, in
  * the order in which they became so). Within itself (a machine that cannot be fetched ends) it does nothing. */
-void switch_drain(struct network_switch *);
+void switch_drain_senders(struct network_switch *);
+static inline void switch_drain(struct network_switch *network)
+{
+    if (network->senders)
+        switch_drain_senders(network);
+}
 /* Zeroes for a machine that never had a port. */
 struct switch_port_counters switch_port_counters(const struct network_switch *, uint32_t machine);
 uint64_t switch_held(const struct network_switch *);

@@ -575,3 +575,91 @@ Test(space, random_use_reads_as_plain_arrays_would)
     cr_expect_eq(frame_pool_used(model.pool), 0);
     frame_pool_free(model.pool);
 }
+
+/* Code that spaces of one origin have in common. */
+
+static struct page *page_execute(struct space *space, uint32_t number)
+{
+    return space->memory.ops->execute(&space->memory, number);
+}
+
+enum { ORIGIN = 2, SIBLINGS };
+
+/* Two clones of a space with pages 1 and 2, which stays. */
+static void siblings_init(struct space siblings[SIBLINGS], struct frame_pool *pool)
+{
+    struct space *origin = &siblings[ORIGIN];
+    space_init(origin, pool, 16 * MB);
+    put(origin, ADDRESS(1), 1);
+    put(origin, ADDRESS(2), 2);
+    space_clone(&siblings[0], origin);
+    space_clone(&siblings[1], origin);
+    cr_expect_neq(siblings[0].memory.code_tag, 0);
+    cr_expect_eq(origin->memory.code_tag, siblings[0].memory.code_tag);
+    cr_expect_eq(siblings[1].memory.code_tag, siblings[0].memory.code_tag);
+}
+
+static void siblings_drop(struct space siblings[SIBLINGS], struct frame_pool *pool)
+{
+    for (unsigned i = 0; i < SIBLINGS; i++)
+        space_drop(&siblings[i]);
+    frame_pool_free(pool);
+}
+
+Test(space, clones_have_one_code_tag_and_execute_shared_pages_under_it)
+{
+    struct frame_pool *pool = frame_pool_new(8);
+    struct space siblings[SIBLINGS];
+    siblings_init(siblings, pool);
+    const uint64_t common = siblings[0].memory.code_tag;
+    cr_expect_neq(siblings[0].memory.tag, siblings[1].memory.tag);
+    cr_expect_eq(page_execute(&siblings[0], 1), page_execute(&siblings[1], 1));
+    cr_expect_eq(page_execute(&siblings[0], 7), page_execute(&siblings[1], 7), "absent in both");
+    page_write(&siblings[0], 2);
+    cr_expect_eq(siblings[0].memory.code_tag, common, "a page without code is its own");
+    cr_expect_eq(page_execute(&siblings[0], 1), page_execute(&siblings[1], 1));
+    cr_expect_eq(siblings[0].memory.code_tag, common);
+    siblings_drop(siblings, pool);
+}
+
+Test(space, neither_executes_under_the_common_tag_where_they_differ)
+{
+    struct frame_pool *pool = frame_pool_new(8);
+    struct space siblings[SIBLINGS];
+    siblings_init(siblings, pool);
+    page_write(&siblings[0], 2);
+    cr_expect_neq(page_execute(&siblings[0], 2), page_execute(&siblings[1], 2));
+    cr_expect_eq(siblings[0].memory.code_tag, 0);
+    cr_expect_eq(siblings[1].memory.code_tag, 0);
+    siblings_drop(siblings, pool);
+}
+
+Test(space, a_page_that_only_one_has_is_executed_under_its_own_tag)
+{
+    struct frame_pool *pool = frame_pool_new(8);
+    struct space siblings[SIBLINGS];
+    siblings_init(siblings, pool);
+    page_write(&siblings[0], 1);
+    page_write(&siblings[ORIGIN], 1);
+    page_execute(&siblings[1], 1);
+    cr_expect_eq(siblings[1].memory.code_tag, 0);
+    siblings_drop(siblings, pool);
+}
+
+Test(space, whoever_replaces_a_page_with_code_has_its_own_code_tag)
+{
+    struct frame_pool *pool = frame_pool_new(8);
+    struct space siblings[SIBLINGS];
+    siblings_init(siblings, pool);
+    const uint64_t common = siblings[0].memory.code_tag;
+    struct page *page = page_execute(&siblings[0], 1), *zero = page_execute(&siblings[0], 7);
+    page->code = zero->code = (struct code *)(void *)page; /* there is some: which, nobody asks */
+    page_write(&siblings[0], 1);
+    cr_expect_eq(siblings[0].memory.code_tag, 0);
+    cr_expect_eq(siblings[1].memory.code_tag, common);
+    cr_expect_eq(page_execute(&siblings[1], 1), page);
+    cr_expect_eq(siblings[1].memory.code_tag, common);
+    page_write(&siblings[1], 7); /* absent, so far: the page of zeroes */
+    cr_expect_eq(siblings[1].memory.code_tag, 0);
+    siblings_drop(siblings, pool);
+}
