@@ -119,6 +119,16 @@ Test(cpu_run, budget_of_any_size_is_met_exactly)
 static const uint8_t pushing[] = {0x50, 0x53, 0x51, 0x54, 0x56, 0x57, 0x40, 0x5A,
                                   0x59, 0x5B, 0x5D, 0x5E, 0x5F, 0xEB, 0xF1};
 
+Test(cpu_run, jump_out_of_the_part_of_a_block_finds_its_target)
+{
+    static const uint8_t program[] = {
+        0x40, 0xA8, 0x03, 0x75, 0x04, /* INC EAX; TEST AL, 3; JNE 9: not known yet where to, when first taken */
+        0x43, 0x41, 0x42, 0x46, 0x47, /* INC of others */
+        0xEB, 0xF4,                   /* JMP 0 */
+    };
+    expect_budgets_met(program, sizeof(program), STACK);
+}
+
 Test(cpu_run, run_of_pushes_ends_where_the_budget_does)
 {
     expect_budgets_met(pushing, sizeof(pushing), STACK);
