@@ -223,13 +223,17 @@ uint32_t register_read(struct cpu *c, uint32_t offset)
 
 bool register_write(struct cpu *c, uint32_t offset, uint32_t value)
 {
-    struct page *page = c->memory->ops->write(c->memory, 0);
+    uint8_t *registers = c->memory->registers;
 
-    access_use_memory(c, c->memory);
-    if (!page) {
-        stop_for_page(c, 0, true);
-        return false;
+    if (!registers) {
+        const struct page *page = c->memory->ops->write(c->memory, 0);
+        access_use_memory(c, c->memory);
+        if (!page) {
+            stop_for_page(c, 0, true);
+            return false;
+        }
+        registers = page->bytes;
     }
-    bytes_put(page->bytes + offset, value, 4);
+    bytes_put(registers + offset, value, 4);
     return true;
 }

@@ -291,6 +291,11 @@ static void build_fuse(struct builder *b, unsigned number, struct op *op)
         op->run = known ? known : fused[condition];
 }
 
+static bool is_push_or_pop(const struct insn *insn)
+{
+    return insn->encoding->form == FORM_push_Zv || insn->encoding->form == FORM_pop_Zv;
+}
+
 static bool is_in_run(const struct insn *insn, enum form form)
 {
     const uint8_t slot = form == FORM_push_Zv ? insn->source : insn->destination;
@@ -304,7 +309,7 @@ static void build_run(const struct builder *b, unsigned number, struct op *op)
     const enum form form = b->insns[number].encoding->form;
     unsigned count = 0;
 
-    if (form != FORM_push_Zv && form != FORM_pop_Zv)
+    if (!is_push_or_pop(&b->insns[number]))
         return;
     while (count < RUN_MOST && number + count < b->instructions && is_in_run(&b->insns[number + count], form))
         count++;
@@ -319,19 +324,15 @@ static bool is_elided(const struct builder *b, unsigned number)
     return is_jump(insn) && b->parts[number + 1].start != b->parts[number].start + insn->length;
 }
 
-static bool is_push_or_pop(const struct insn *insn)
-{
-    return insn->encoding->form == FORM_push_Zv || insn->encoding->form == FORM_pop_Zv;
-}
-
-/* For struct part. Flags before something that shows them are right in any case. */
+/* For struct part; `end` is neither the first instruction nor behind the last. Flags before something that shows them
+ * are right in any case. */
 static unsigned find_affected(const struct builder *b, unsigned end)
 {
     unsigned first = end;
 
-    if (end < b->instructions && is_conditional(&b->insns[end]) && end > 0)
+    if (is_conditional(&b->insns[end]))
         first = end - 1;
-    if (end < b->instructions && is_push_or_pop(&b->insns[end]))
+    if (is_push_or_pop(&b->insns[end]))
         while (first > 0 && end - first < RUN_MOST - 1 && is_push_or_pop(&b->insns[first - 1]))
             first--;
     uint16_t wanted = FLAGS_STATUS;

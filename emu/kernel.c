@@ -5,7 +5,6 @@
 
 #include "../devices/container_of.h"
 #include "../devices/host/capture.h"
-#include "prefetch.h"
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -366,30 +365,6 @@ static enum turn begin_quantum(struct kernel *k, struct vm *vm)
     return TURN_GOES_ON;
 }
 
-/* Where many machines take turns, what the next one needs has left the host's caches. It is fetched while others run,
- * one step in each quantum, since one step finds the way to the next. */
-#define PREFETCH_LEAST 16 /* machines: what fewer need stays */
-
-static struct vm *expect_vm(const struct kernel *k, const struct vm *after)
-{
-    struct sched_entity *entity = k->scheduler->ops->expect(k->scheduler, after ? &after->sched : NULL);
-    return entity ? container_of(entity, struct vm, sched) : NULL;
-}
-
-static void prefetch_machines(const struct kernel *k)
-{
-    if (k->scheduler->queued < PREFETCH_LEAST || !k->scheduler->ops->expect)
-        return;
-    const struct vm *next = expect_vm(k, NULL), *second = next ? expect_vm(k, next) : NULL,
-                    *third = second ? expect_vm(k, second) : NULL;
-    if (third)
-        prefetch(third, sizeof(*third));
-    if (second && second->machine)
-        machine_prefetch(second->machine);
-    if (next && next->machine)
-        machine_prefetch_memory(next->machine);
-}
-
 static void run_quantum(struct kernel *k, struct vm *vm)
 {
     k->counters.vm_switches += vm->id != k->last_running;
@@ -399,7 +374,6 @@ static void run_quantum(struct kernel *k, struct vm *vm)
     k->preempted = false;
     vm->sched.idled = false;
     kernel_trace_schedule(k, vm, "runs");
-    prefetch_machines(k);
     if (k->pager)
         pager_run(k->pager, &vm->machine->space);
     enum turn turn = begin_quantum(k, vm);

@@ -8,7 +8,6 @@
 
 #include "../devices/container_of.h"
 #include "digest.h"
-#include "prefetch.h"
 
 /* What a device is handed: the interrupt line, the memory, the timer's clock. */
 
@@ -326,25 +325,6 @@ void machine_end(struct machine *m, enum machine_state how)
     m->final_digest = machine_digest(m);
     release(m);
     m->vm->state = how;
-}
-
-void machine_prefetch(const struct machine *m)
-{
-    prefetch(m, offsetof(struct machine, state.fpu));
-    prefetch(&m->space, sizeof(m->space));
-    prefetch(&m->nic, sizeof(m->nic));
-}
-
-/* Registers are likely to point to what is used next, the stack pointer above all. */
-void machine_prefetch_memory(const struct machine *m)
-{
-    const struct memory *memory = &m->space.memory;
-
-    if (memory->registers)
-        prefetch(memory->registers, DENALI_REG_DISKS);
-    for (size_t i = 0; memory->flat && i < CPU_REGISTERS; i++)
-        if (m->state.regs[i] < memory->size)
-            prefetch(memory->flat + m->state.regs[i], 1);
 }
 
 int machine_cross(struct machine *m)

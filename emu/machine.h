@@ -128,10 +128,6 @@ void machine_drop(struct machine *);
 /* The argument string of machine `id`, at most `size` bytes with its NUL. Returns its length as snprintf would. */
 size_t machine_arguments(char *to, size_t size, const char *arguments, uint32_t id);
 
-/* Let the host fetch what the machine's next quantum is going to need: of itself; when that is there, of its memory. */
-void machine_prefetch(const struct machine *);
-void machine_prefetch_memory(const struct machine *);
-
 /* Enter the machine (VMM to VM): time and device registers are brought up to date, what is posted goes to IRQ_PENDING.
  * Returns how many posted interrupts went in, -1 if page 0 cannot be written for want of a frame. */
 int machine_cross(struct machine *);

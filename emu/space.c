@@ -126,6 +126,8 @@ static struct page *space_read_page(struct memory *memory, uint32_t number)
     struct space *space = (struct space *)memory;
     if (number >= memory->size >> PAGE_SHIFT)
         return NULL;
+    if (number == 0 && space->registers)
+        return space->registers;
     struct place place = space_find(space, number);
     if (!place.frame)
         return place.paging && pager_is_swapped(place.paging, number) ? space_away(memory)
@@ -187,6 +189,13 @@ static const struct page *space_peek_page(const struct memory *memory, uint32_t 
     return place.paging && pager_is_swapped(place.paging, number) ? NULL : frame_pool_zero(space->pool);
 }
 
+/* Page 0 is remembered, where it stays. NULL: not any more. */
+static void registers_keep(struct space *space, struct page *page)
+{
+    space->registers = page;
+    space->memory.registers = page ? page->bytes : NULL;
+}
+
 /* One piece of host memory. */
 
 static bool must_move(const struct space *space, const struct frame *frame)
@@ -199,8 +208,8 @@ static void flat_move(struct space *space, uint32_t number, struct frame *frame)
 {
     frame_move(frame, space->flat + ((size_t)number << PAGE_SHIFT));
     space->memory.tag = frame_pool_tag(space->pool);
-    if (number == 0 && space->memory.registers)
-        space->memory.registers = frame->page.bytes;
+    if (&frame->page == space->registers)
+        registers_keep(space, &frame->page);
 }
 
 static void flat_fill(void *owner, uint32_t number, const uint8_t *bytes)
@@ -298,15 +307,16 @@ static struct page *space_own_page(struct memory *memory, uint32_t number)
     return &frame->page;
 }
 
-/* Page 0 is remembered, where it stays. */
 static struct page *space_write_page(struct memory *memory, uint32_t number)
 {
     struct space *space = (struct space *)memory;
     if (number >= memory->size >> PAGE_SHIFT)
         return NULL;
+    if (number == 0 && space->registers)
+        return space->registers;
     struct page *page = space_own_page(memory, number);
     if (number == 0 && !space->pager)
-        memory->registers = page ? page->bytes : NULL;
+        registers_keep(space, page);
     return page;
 }
 
@@ -359,7 +369,7 @@ void space_drop_pages(struct space *space)
         node_unref(space, space->root, space->levels - 1);
     space->root = NULL;
     lineage_leave(space);
-    space->memory.registers = NULL;
+    registers_keep(space, NULL);
     space->owner.frames = 0;
     space->memory.tag = frame_pool_tag(space->pool);
 }
@@ -379,7 +389,7 @@ void space_clone(struct space *to, struct space *from)
     if (from->flat)
         space_visit(from, flat_empty, from);
     flat_unmap(from);
-    from->memory.registers = NULL;
+    registers_keep(from, NULL);
     *to = *from;
     lineage_join(to, from);
     to->memory.away = false;

@@ -20,6 +20,7 @@ struct space {
     struct frame_pool *pool; /* borrowed */
     struct space_node *root; /* NULL: nothing was written yet */
     struct lineage *lineage; /* that it is a member of; one reference; NULL: it shares no knowledge of code */
+    struct page *registers;  /* the page that memory.registers lies in; NULL as that */
     uint8_t levels;          /* of the tree, enough for memory.size */
     uint8_t *flat;           /* memory.flat, mapped: the frames that only this space has are in it; of others a copy */
     uint32_t flat_pages;     /* of it that are used */

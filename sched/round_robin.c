@@ -112,16 +112,6 @@ static struct sched_entity *round_robin_next(struct scheduler *scheduler)
     return entity;
 }
 
-/* Which queue goes on is not looked into. */
-static struct sched_entity *round_robin_expect(const struct scheduler *scheduler, const struct sched_entity *after)
-{
-    const struct round_robin *robin = (const struct round_robin *)scheduler;
-    const struct sched_entity *queue = list_is_empty(&robin->normal) ? &robin->compensated : &robin->normal;
-    struct sched_entity *entity = (after ? after : queue)->next;
-
-    return entity == &robin->normal || entity == &robin->compensated || entity == &robin->first ? NULL : entity;
-}
-
 static void round_robin_free(struct scheduler *scheduler)
 {
     free(scheduler);
@@ -135,7 +125,6 @@ static const struct scheduler_ops round_robin_ops = {
     .add_first = round_robin_add_first,
     .remove = round_robin_remove,
     .next = round_robin_next,
-    .expect = round_robin_expect,
     .free = round_robin_free,
 };
 

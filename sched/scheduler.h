@@ -37,9 +37,6 @@ struct scheduler_ops {
     void (*remove)(struct scheduler *, struct sched_entity *);
     /* Take the next one to run out; NULL: none is ready. */
     struct sched_entity *(*next)(struct scheduler *);
-    /* A guess, if all stays as it is: who runs next after this one (NULL: who runs next). NULL: nobody, or who knows.
-     * The operation itself may be NULL, too. */
-    struct sched_entity *(*expect)(const struct scheduler *, const struct sched_entity *after);
     void (*free)(struct scheduler *);
 };
 

@@ -63,23 +63,6 @@ Test(round_robin, order_is_that_of_becoming_ready)
     expect_order(scheduler, 4, (int[]){1, 0, 3, 2});
 }
 
-Test(round_robin, who_is_expected_runs)
-{
-    struct scheduler *scheduler = round_robin_new();
-    struct sched_entity entities[3];
-    entities_init(entities, 3);
-    cr_expect_null(scheduler->ops->expect(scheduler, NULL));
-    for (unsigned i = 0; i < 3; i++)
-        add(scheduler, &entities[i], false);
-    const struct sched_entity *expected = NULL;
-    for (unsigned i = 0; i < 3; i++) {
-        expected = scheduler->ops->expect(scheduler, expected);
-        cr_expect_eq(expected, &entities[i]);
-    }
-    cr_expect_null(scheduler->ops->expect(scheduler, expected));
-    expect_order(scheduler, 3, (int[]){0, 1, 2});
-}
-
 Test(round_robin, one_that_idled_goes_before_those_that_did_not)
 {
     struct scheduler *scheduler = round_robin_new();
